@@ -1,0 +1,1 @@
+"""What annotators see, and what an answer means: records, rules, and one template with one module per form."""

@@ -1,0 +1,65 @@
+"""Candidate cards: small pieces of HTML built from escaped text and checked URIs.
+
+Label Studio shows them through a Markdown tag, which reads Markdown inside the HTML, so text is escaped for both.
+Only one media URI stands in a card: Label Studio resolves the first URI of a string and no further.
+"""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from label_configs.errors import Mendable
+from label_configs.records import Item, Modality
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:@/]")
+_SCHEMES = {"", "http", "https", "s3", "gs", "azure-blob"}
+
+
+def text(value: str) -> str:
+    """Text as inert HTML that Markdown leaves alone: what either of them reads becomes a character reference."""
+    escaped = html.escape(value, quote=True)
+    kept = re.split(r"(&[a-z0-9#]+;)", escaped)
+    inert = [part if n % 2 else _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", part) for n, part in enumerate(kept)]
+    return re.sub(r"\s*\n\s*", "<br>", "".join(inert).strip())
+
+
+def uri(value: str) -> str:
+    """A media URI fit for an HTML attribute. Raises Mendable for schemes that a browser must not follow."""
+    scheme = urlsplit(value).scheme.lower()
+    if scheme not in _SCHEMES:
+        raise Mendable(
+            f"A card cannot show the URI {value[:80]!r}.",
+            why=f"Its scheme {scheme!r} is not one of {', '.join(sorted(_SCHEMES - {''}))}.",
+        )
+    return html.escape(value.replace(" ", "%20"), quote=True)
+
+
+def _text(item: Item, source: str) -> str:
+    title = f"<b>{text(item.title)}</b><br>" if item.title else ""
+    return f'<div class="lsr-text">{title}{text(item.text)}</div>'
+
+
+def _image(item: Item, source: str) -> str:
+    return f'<img class="lsr-media" src="{uri(source)}" alt="">'
+
+
+def _audio(item: Item, source: str) -> str:
+    return f'<audio class="lsr-media" controls preload="none" src="{uri(source)}"></audio>'
+
+
+def _video(item: Item, source: str) -> str:
+    return f'<video class="lsr-media" controls muted preload="metadata" src="{uri(source)}"></video>'
+
+
+CARDS: Mapping[Modality, Callable[[Item, str], str]] = {
+    "text": _text,
+    "image": _image,
+    "audio": _audio,
+    "video": _video,
+}
+
+
+def card(item: Item, source: str) -> str:
+    """The card of one item. source: the URI under which the annotator's browser finds its media."""
+    return CARDS[item.modality](item, source)

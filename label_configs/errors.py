@@ -1,0 +1,33 @@
+"""The errors that a user can mend. Only the command line and the HTTP edge print them."""
+
+from collections.abc import Sequence
+
+
+class Mendable(Exception):
+    """Something that the user can put right.
+
+    what: one sentence on what is wrong. why: its cause, where it is not plain. mend: what to do about it.
+    problems: all the places in one input, so that they can be mended in one go.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str = "", mend: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(what)
+        self.what, self.why, self.mend, self.problems = what, why, mend, tuple(problems)
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"  - {problem}" for problem in self.problems)]
+        lines += [f"Why: {self.why}"] if self.why else []
+        lines += [f"Mend: {self.mend}"] if self.mend else []
+        return "\n".join(lines)
+
+
+class Unreadable(Mendable):
+    """A file or an answer that cannot be read as what it should be."""
+
+
+class GateFailed(Mendable):
+    """A quality gate that the data does not pass: nothing is published."""
+
+    exit_code = 3

@@ -1,0 +1,122 @@
+"""What every task carries beside what the annotator sees, and how it is read back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+from label_configs.errors import Unreadable
+from label_configs.records import Candidate, Judgment, Pool
+from label_configs.rules import Rules
+
+KEY = "ls_retrieval"
+VERSION = 1
+
+
+class Task(TypedDict):
+    """A task as it is imported into Label Studio."""
+
+    data: dict[str, Any]
+    meta: dict[str, Any]
+    predictions: NotRequired[list[dict[str, Any]]]
+
+
+class Annotation(TypedDict, total=False):
+    """The part of Label Studio's annotation that is read."""
+
+    id: int
+    result: list[dict[str, Any]]
+    was_cancelled: bool
+    lead_time: float | None
+    updated_at: str
+    completed_by: Any
+
+
+class Decoded(NamedTuple):
+    """The judgments of one annotation, and what of it could not be read."""
+
+    judgments: list[Judgment]
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A task of ours as Label Studio holds it. docs: the doc_id at each position of the screen."""
+
+    project: int
+    task_id: int
+    query_id: str
+    pool_id: str
+    rules_hash: str
+    form: str
+    round: int
+    part: int
+    docs: tuple[str, ...]
+
+    def place(self, annotation: Annotation, control: object = None) -> str:
+        """Where a problem lies, for messages."""
+        where = f"project {self.project}, task {self.task_id}, annotation {annotation.get('id')}"
+        return where if control is None else f"{where}, control {control!r}"
+
+
+def opaque(position: int) -> str:
+    """Candidate id inside a task. It starts with a letter: Label Studio re-sorts ids that look like numbers."""
+    return f"c{position}"
+
+
+def parts(pool: Pool, per_screen: int) -> list[tuple[Candidate, ...]]:
+    """The pool's candidates in screens whose sizes differ by one at most, in display order."""
+    screens = max(1, -(-len(pool.candidates) // per_screen))
+    bounds = [round(n * len(pool.candidates) / screens) for n in range(screens + 1)]
+    return [pool.candidates[a:b] for a, b in pairwise(bounds)]
+
+
+def task(pool: Pool, part: int, form: str, rules: Rules, data: dict[str, Any], docs: Sequence[str]) -> Task:
+    """A task: what is shown, and the envelope by which its answers are read."""
+    envelope = {
+        "v": VERSION,
+        "pool_id": pool.pool_id,
+        "rules_hash": rules.hash,
+        "form": form,
+        "round": pool.round,
+        "part": part,
+        "docs": {opaque(n): doc_id for n, doc_id in enumerate(docs)},
+    }
+    return {"data": {"query_id": pool.query_id, **data}, "meta": {KEY: envelope}}
+
+
+def is_filled(task: Mapping[str, Any]) -> bool:
+    """Whether a task from Label Studio holds candidates that this tool put there."""
+    meta = task.get("meta")
+    return isinstance(meta, dict) and isinstance(meta.get(KEY), dict)
+
+
+def read(task: Mapping[str, Any], project: int) -> Filled:
+    """A task from Label Studio as a record. Raises Unreadable when its envelope and its candidates disagree."""
+    place = f"project {project}, task {task.get('id')}"
+    if not is_filled(task):
+        raise Unreadable(f"{place} has no candidates of this tool.")
+    envelope, data = task["meta"][KEY], task.get("data")
+    if envelope.get("v") != VERSION:
+        raise Unreadable(
+            f"{place} was written in version {envelope.get('v')!r} of the task format.",
+            mend="Use the tool's version that pushed it.",
+        )
+    try:
+        ids = [str(candidate["id"]) for candidate in data["candidates"]]  # type: ignore[index]
+        return Filled(
+            project=project,
+            task_id=int(task["id"]),
+            query_id=str(data["query_id"]),  # type: ignore[index]
+            pool_id=str(envelope["pool_id"]),
+            rules_hash=str(envelope["rules_hash"]),
+            form=str(envelope["form"]),
+            round=int(envelope["round"]),
+            part=int(envelope["part"]),
+            docs=tuple(str(envelope["docs"][c]) for c in ids),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(
+            f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
+            mend="Restore its data and meta, or delete the task and push the query again in a new round.",
+        ) from error

@@ -1,0 +1,136 @@
+"""The graded form: one query, a grid of candidate cards, one grade per card. Its template is graded.xml.
+
+The answer of candidate n is the region of the control `rel_n`: the position in the task is the only key, so the
+order of `candidates` in the stored task decides, and the envelope maps it to doc_ids.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from label_configs.forms import envelope, template
+from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
+from label_configs.records import Judgment, Modality, Pool, Query
+from label_configs.rules import CANT_JUDGE, Rules
+
+_CONTROL = re.compile(r"rel_(\d+)")
+
+
+def xml(rules: Rules, query: Modality, candidates: Modality) -> str:
+    """The labeling config. It accepts bare queries: no tag with a name reads `$candidates`."""
+    return template.render("graded.xml", rules=rules, query=query, candidates=candidates, cant_judge=CANT_JUDGE)
+
+
+def tasks(
+    pool: Pool, query: Query, shown: str, cards: Mapping[str, str], rules: Rules, *, per_screen: int = 8
+) -> list[Task]:
+    """One task a screen; see Form.tasks."""
+    made = []
+    for part, screen in enumerate(envelope.parts(pool, per_screen)):
+        docs = [c.doc_id for c in screen]
+        data = {
+            "query": shown,
+            "candidates": [{"id": envelope.opaque(n), "html": cards[d]} for n, d in enumerate(docs)],
+            "guideline": rules.guideline(),
+        }
+        made.append(envelope.task(pool, part, "graded", rules, data, docs))
+    return made
+
+
+def result(grades: Mapping[int, int]) -> list[dict[str, object]]:
+    """The regions of an answer; see Form.result."""
+    return [_region(position, str(grade)) for position, grade in sorted(grades.items())]
+
+
+def cannot_judge(position: int) -> dict[str, object]:
+    """The region of the answer "can't judge" at a position."""
+    return _region(position, CANT_JUDGE)
+
+
+def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
+    """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
+    if annotation.get("was_cancelled"):
+        return Decoded([_judgment(task, annotation, annotator, "flag", "skipped", "", -1, "manual", False)], [])
+    regions = annotation.get("result") or []
+    untouched = bool(regions) and all(r.get("origin") == "prediction" for r in regions)
+    found: dict[int, Judgment] = {}
+    problems = []
+    for region in regions:
+        try:
+            position = _position(region, task)
+            value = _value(region, rules)
+        except ValueError as error:
+            problems.append(f"{task.place(annotation, region.get('from_name'))}: {error}")
+            continue
+        kind = "flag" if value == CANT_JUDGE else "grade"
+        origin = str(region.get("origin") or "manual")
+        found[position] = _judgment(
+            task, annotation, annotator, kind, value, task.docs[position], position, origin, untouched
+        )
+    return Decoded([found[position] for position in sorted(found)], problems)
+
+
+def _region(position: int, value: str) -> dict[str, object]:
+    return {
+        "id": f"rel{position}",
+        "from_name": f"rel_{position}",
+        "to_name": "query",
+        "type": "choices",
+        "value": {"choices": [value]},
+    }
+
+
+def _position(region: Mapping[str, Any], task: Filled) -> int:
+    match = _CONTROL.fullmatch(str(region.get("from_name")))
+    if not match:
+        raise ValueError("the graded form has no such control")
+    position = int(match[1])
+    if position >= len(task.docs):
+        raise ValueError(f"the task has {len(task.docs)} candidates")
+    return position
+
+
+def _value(region: Mapping[str, Any], rules: Rules) -> str:
+    """The grade or CANT_JUDGE; a choice is stored by its alias, or by its label in configs without aliases."""
+    known = {str(g.value): str(g.value) for g in rules.grades}
+    known |= {g.label: str(g.value) for g in rules.grades}
+    known |= {CANT_JUDGE: CANT_JUDGE}
+    value = region.get("value")
+    choices = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(choices, list) or len(choices) != 1:
+        raise ValueError(f"expected one choice, found {choices!r}")
+    if str(choices[0]) not in known:
+        raise ValueError(f"{choices[0]!r} is not a grade of these rules ({', '.join(known)})")
+    return known[str(choices[0])]
+
+
+def _judgment(
+    task: Filled,
+    annotation: Annotation,
+    annotator: str,
+    kind: Any,
+    value: str,
+    doc_id: str,
+    position: int,
+    origin: str,
+    untouched: bool,
+) -> Judgment:
+    return Judgment(
+        kind=kind,
+        value=value,
+        doc_id=doc_id,
+        position=position,
+        origin=origin,
+        untouched=untouched,
+        annotator=annotator,
+        project=task.project,
+        task_id=task.task_id,
+        query_id=task.query_id,
+        rules_hash=task.rules_hash,
+        pool_id=task.pool_id,
+        form=task.form,
+        round=task.round,
+        annotation_id=int(annotation["id"]),
+        updated_at=str(annotation["updated_at"]),
+        lead_time=annotation.get("lead_time"),
+    )

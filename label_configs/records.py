@@ -1,0 +1,148 @@
+"""The records that every room passes on, in the field's own words."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Modality = Literal["text", "image", "audio", "video"]
+Role = Literal["candidate", "hard_negative", "control", "random", "audit"]
+Kind = Literal["grade", "preference", "ranking", "choice", "moment", "flag"]
+Origin = Literal["manual", "prediction", "prediction-changed"]
+
+
+def digest(*parts: object) -> str:
+    """A short name for content: the first 16 hex digits of SHA-256 over the parts, each closed by NUL."""
+    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What somebody looks for. `text` or `uri` says it, depending on `modality`; start and end in seconds."""
+
+    query_id: str
+    modality: Modality = "text"
+    text: str = ""
+    uri: str = ""
+    start: float | None = None
+    end: float | None = None
+    title: str = ""
+    description: str = ""
+    narrative: str = ""
+    granularity: str = ""
+    domain: str = ""
+    lang: str = ""
+    positives: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """What an encoder encodes and Label Studio shows: the text, or the URI of the media."""
+        return self.text if self.modality == "text" else self.uri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One entry of the corpus. `text` is the content of a text item and the caption of a media item."""
+
+    doc_id: str
+    modality: Modality = "text"
+    text: str = ""
+    uri: str = ""
+    start: float | None = None
+    end: float | None = None
+    title: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An item proposed for a query: by whom (`source`), as what (`role`), how high (`score`, `rank` from 1), why."""
+
+    doc_id: str
+    source: str
+    role: Role = "candidate"
+    score: float = 0.0
+    rank: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The candidates of one query in display order, and everything that they depend on."""
+
+    query_id: str
+    candidates: tuple[Candidate, ...]
+    encoder: str
+    index: str
+    seed: int
+    round: int = 1
+
+    @property
+    def pool_id(self) -> str:
+        """Hash of query, documents in display order, seed and round; scores do not change it."""
+        return digest(self.query_id, *(c.doc_id for c in self.candidates), self.seed, self.round)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgment:
+    """One thing that one annotator said: one row of the canonical table.
+
+    value: the grade, the choice or the flag as written in the rules. position: place on the screen, from 0.
+    lead_time: seconds for the whole annotation. untouched: nothing on the screen was changed before submit.
+    """
+
+    kind: Kind
+    project: int
+    task_id: int
+    annotation_id: int
+    updated_at: str
+    query_id: str
+    doc_id: str
+    value: str
+    annotator: str
+    rules_hash: str
+    pool_id: str
+    form: str
+    round: int
+    position: int
+    other_doc_id: str = ""
+    rank: int | None = None
+    start: float | None = None
+    end: float | None = None
+    reasons: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    side: str = ""
+    lead_time: float | None = None
+    origin: str = "manual"
+    untouched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relevance:
+    """What the annotators' judgments of one query and item come to.
+
+    soft: probability of each grade, in the order of the rules' grades, 3 decimals. confidence: that of `grade`.
+    """
+
+    query_id: str
+    doc_id: str
+    grade: int
+    soft: tuple[float, ...]
+    confidence: float
+    votes: int
+
+
+class Qrel(NamedTuple):
+    """A judged pair, in ir_measures' own shape."""
+
+    query_id: str
+    doc_id: str
+    relevance: int
+
+
+class ScoredDoc(NamedTuple):
+    """One line of a run, in ir_measures' own shape."""
+
+    query_id: str
+    doc_id: str
+    score: float

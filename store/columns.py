@@ -1,0 +1,26 @@
+"""Records as columns: Parquet parts with a fixed schema."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from store import files
+
+
+def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table; a field that a row lacks is an error, one that the schema lacks is left out."""
+    return pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
+
+
+def write(data: pa.Table, path: Path) -> None:
+    """Write one part atomically; the same rows give the same bytes."""
+    with files.replacing(path) as temporary:
+        pq.write_table(data, temporary, compression="zstd")
+
+
+def read(paths: Iterable[Path], schema: pa.Schema) -> pa.Table:
+    """All parts after each other, in the order given."""
+    parts = [pq.read_table(path, schema=schema) for path in paths]
+    return pa.concat_tables(parts) if parts else schema.empty_table()

@@ -1,0 +1,84 @@
+"""Pools on disk: append-only Parquet parts, one row a candidate in display order.
+
+They hold what the task must not: roles, sources, scores. The task's pool_id joins the two.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from label_configs.records import Pool, ScoredDoc, digest
+from store import columns
+
+_POOL = [
+    ("pool_id", pa.string()),
+    ("query_id", pa.string()),
+    ("encoder", pa.string()),
+    ("index", pa.string()),
+    ("seed", pa.int64()),
+    ("round", pa.int32()),
+]
+_CANDIDATE = [
+    ("doc_id", pa.string()),
+    ("source", pa.string()),
+    ("role", pa.string()),
+    ("score", pa.float64()),
+    ("rank", pa.int32()),
+    ("reason", pa.string()),
+]
+SCHEMA = pa.schema([*_POOL, *_CANDIDATE])
+RUN = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("score", pa.float64())])
+
+
+def append(folder: Path, pools: Sequence[Pool]) -> None:
+    """Keep pools in one part named by them, so that writing the same again changes nothing."""
+    if pools:
+        rows = [row for pool in pools for row in _rows(pool)]
+        name = digest(*(pool.pool_id for pool in pools))
+        columns.write(columns.table(rows, SCHEMA), folder / f"{pools[0].round:04d}-{name}.parquet")
+
+
+def append_run(folder: Path, round_: int, run: Sequence[ScoredDoc]) -> None:
+    """Keep the pre-ranking that the pools of a round were cut from, deeper than they are."""
+    if run:
+        rows = [hit._asdict() for hit in run]
+        columns.write(columns.table(rows, RUN), folder / "runs" / f"{round_:04d}-{digest(*run)}.parquet")
+
+
+def run(folder: Path) -> list[ScoredDoc]:
+    """The pre-ranking, of each query the latest."""
+    found: dict[str, list[ScoredDoc]] = {}
+    for path in sorted((folder / "runs").glob("*.parquet")):
+        part: dict[str, list[ScoredDoc]] = {}
+        for row in columns.read([path], RUN).to_pylist():
+            part.setdefault(row["query_id"], []).append(ScoredDoc(**row))
+        found |= part
+    return [hit for ranking in found.values() for hit in ranking]
+
+
+def load(folder: Path) -> dict[str, Pool]:
+    """All pools by pool_id, rounds in order."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        part: dict[str, list[dict[str, object]]] = {}
+        for row in columns.read([path], SCHEMA).to_pylist():
+            part.setdefault(row["pool_id"], []).append(row)
+        found |= part
+    return {pool_id: _pool(rows) for pool_id, rows in found.items()}
+
+
+def latest(pools: Iterable[Pool]) -> dict[str, Pool]:
+    """Each query's pool of the highest round."""
+    return {pool.query_id: pool for pool in sorted(pools, key=lambda pool: pool.round)}
+
+
+def _rows(pool: Pool) -> list[dict[str, object]]:
+    common = {name: getattr(pool, name) for name, _ in _POOL}
+    return [common | asdict(candidate) for candidate in pool.candidates]
+
+
+def _pool(rows: list[dict[str, object]]) -> Pool:
+    return msgspec.convert({**rows[0], "candidates": rows}, Pool)

@@ -1,0 +1,136 @@
+"""`settings.toml`: everything that may differ between two workspaces and is neither meaning nor secret."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from label_configs.errors import Unreadable
+from label_configs.records import Modality
+from store import files
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Encoder(_Section):
+    """An open_clip model: a name with pretrained weights, a hub name, or `local-dir:PATH` (from the workspace)."""
+
+    model: str
+    pretrained: str | None = None
+    threads: Count = 0
+    batch: Annotated[int, Field(ge=1)] = 32
+
+
+class PoolSettings(_Section):
+    """How the candidates of a query are chosen. Depth counts all of them."""
+
+    depth: Annotated[int, Field(ge=2)] = 16
+    per_screen: Annotated[int, Field(ge=1, le=20)] = 8
+    hard: Count = 4
+    random: Count = 1
+    gold_share: Share = 0.25
+    proposers: tuple[str, ...] = ("dense", "neighbours", "lexical")
+    reach: Annotated[int, Field(ge=1)] = 100
+    seed: int = 0
+
+
+class Negatives(_Section):
+    """Which items may be proposed as hard negatives; names and meanings of sentence-transformers' miner.
+
+    range_min and range_max: ranks by similarity to the query, from 0, known positives left out.
+    relative_margin: a negative scores below (1 - margin) times the known positive's score.
+    """
+
+    range_min: Count = 0
+    range_max: Count = 40
+    max_score: float | None = None
+    min_score: float | None = None
+    absolute_margin: float | None = None
+    relative_margin: float | None = 0.05
+
+
+class Media(_Section):
+    """How annotators' browsers get media: Label Studio's local files, or URIs that they can fetch as they are."""
+
+    serve: Literal["local-files", "http"] = "local-files"
+    thumbnail: Annotated[int, Field(ge=64, le=2048)] = 384
+    max_bytes: Annotated[int, Field(ge=1)] = 50_000_000
+    max_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+
+
+class Gates(_Section):
+    """What the data must reach before anything is published; a gate that is not set is not checked."""
+
+    alpha: float | None = None
+    gold_accuracy: Share | None = None
+    judged_at_10: Share | None = None
+    coverage: Share | None = None
+
+
+class Splits(_Section):
+    """Shares of the queries, by hash of query_id; the rest is `train`."""
+
+    dev: Share = 0.1
+    test: Share = 0.2
+
+
+class Project(_Section):
+    """One Label Studio project on this workspace. votes: annotations wanted per task."""
+
+    id: int
+    form: str = "graded"
+    query: Modality = "text"
+    candidates: Modality = "image"
+    mode: Literal["blind", "assist"] = "blind"
+    votes: Annotated[int, Field(ge=1)] = 1
+
+
+class Settings(_Section):
+    """The whole file."""
+
+    encoders: dict[str, Encoder] = {}
+    pool: PoolSettings = PoolSettings()
+    negatives: Negatives = Negatives()
+    media: Media = Media()
+    gates: Gates = Gates()
+    splits: Splits = Splits()
+    projects: dict[str, Project] = {}
+
+
+def load(path: Path) -> Settings:
+    """Read settings.toml. Raises Unreadable with every problem and its place."""
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise Unreadable(
+            f"There is no {path}.", mend=f"`ls-retrieval init --workspace {path.parent}` makes a workspace."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise Unreadable(f"{path} is not TOML: {error}.") from error
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise Unreadable(f"{path} has settings that cannot be used.", problems=problems) from error
+
+
+def starter() -> str:
+    """Text of a settings file to begin with."""
+    return (resources.files("store") / "starter.toml").read_text("utf-8")
+
+
+def add_project(path: Path, name: str, project: Project) -> None:
+    """Append a project's section to settings.toml; the rest of the file stays as somebody wrote it."""
+    values = project.model_dump()
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
+    text = path.read_text("utf-8").rstrip("\n")
+    files.write(path, "\n".join([text, "", f"[projects.{name}]", *lines, ""]))
+
+
+def _toml(value: object) -> str:
+    return str(value) if isinstance(value, int) else f'"{value}"'

@@ -1,0 +1,121 @@
+"""The Flask app: authentication, limits and errors around the pure functions of the protocol."""
+
+import hmac
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from label_configs.errors import Mendable, Unreadable
+from ml_backend import protocol
+from ml_backend.encoders.base import NotReady
+from ml_backend.protocol import Fill
+from ml_backend.retriever import Retriever
+
+_MAX_BODY = 128 * 1024 * 1024
+_WAKING = {"TASKS_CREATED"}
+log = logging.getLogger(__name__)
+
+
+class Credentials(NamedTuple):
+    """Basic authentication as Label Studio sends it. Its automatic webhook cannot send it, and only wakes."""
+
+    user: str
+    password: str
+
+
+def create_app(
+    retriever: Retriever,
+    *,
+    fill: Fill | None = None,
+    wake: Callable[[int], None] | None = None,
+    credentials: Credentials | None = None,
+) -> Flask:
+    """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+
+    @app.before_request
+    def authenticate() -> Response | None:
+        open_to_all = request.endpoint in {"health", "root", "webhook"}
+        return None if open_to_all or _known(credentials) else _denied()
+
+    @app.get("/", endpoint="root")
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return protocol.health(retriever.ready())
+
+    @app.post("/setup")
+    def setup() -> dict[str, str]:
+        return protocol.setup(retriever.ranker.version)
+
+    @app.post("/predict")
+    def predict() -> dict[str, list[Any]]:
+        return protocol.predictions(
+            protocol.decode_predict(request.get_data()), retriever.prediction, _quiet(fill) if fill else None
+        )
+
+    @app.post("/webhook")
+    def webhook() -> dict[str, str]:
+        event = protocol.decode_webhook(request.get_data())
+        if wake is not None and event.project is not None and event.action in _WAKING:
+            threading.Thread(target=_quietly, args=(wake, event.project), daemon=True).start()
+        return {"status": "ok"}
+
+    @app.get("/versions")
+    def versions() -> dict[str, list[str]]:
+        return dict(protocol.versions(retriever.ranker.version))
+
+    app.register_error_handler(Exception, _error)
+    return app
+
+
+def _known(credentials: Credentials | None) -> bool:
+    if credentials is None:
+        return True
+    given = request.authorization
+    if given is None or given.type != "basic":
+        return False
+    user = hmac.compare_digest(str(given.username).encode(), credentials.user.encode())
+    return user & hmac.compare_digest(str(given.password).encode(), credentials.password.encode())
+
+
+def _denied() -> Response:
+    return Response("Credentials are needed.\n", 401, {"WWW-Authenticate": 'Basic realm="ls-retrieval"'})
+
+
+def _quiet(fill: Fill) -> Fill:
+    """Filling that fails for a reason somebody can mend leaves the task as it is, for the next try."""
+
+    def attempt(project: int, task: protocol.Task) -> protocol.Task | None:
+        try:
+            return fill(project, task)
+        except NotReady:
+            return None
+        except Mendable as error:
+            log.warning("task %s of project %s was not filled: %s", task.get("id"), project, error)
+            return None
+
+    return attempt
+
+
+def _quietly(wake: Callable[[int], None], project: int) -> None:
+    try:
+        wake(project)
+    except Mendable as error:
+        log.warning("project %s was not filled: %s", project, error)
+
+
+def _error(error: Exception) -> tuple[dict[str, str], int]:
+    """Errors as a sentence; a traceback goes to the log alone."""
+    if isinstance(error, HTTPException):
+        return {"error": error.description or error.name}, error.code or 500
+    if isinstance(error, Unreadable):
+        return {"error": error.what}, 400
+    if isinstance(error, Mendable):
+        return {"error": str(error)}, 503
+    log.exception("a request failed")
+    return {"error": "The backend failed; its log says where."}, 500

@@ -1,0 +1,1 @@
+"""Encoders: what turns text, images, audio and video into vectors. One file each."""

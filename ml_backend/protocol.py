@@ -1,0 +1,92 @@
+"""The wire protocol of Label Studio 1.23, as pure functions from request bodies to response bodies.
+
+Label Studio gives /health 1 s, /setup 3 s and /predict 100 s. Of n tasks it takes n results or none; an empty list as
+a result stores nothing, whereas an empty prediction would keep the task from being asked about again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from label_configs.errors import Unreadable
+
+T = TypeVar("T")
+Task = dict[str, Any]
+Predict = Callable[[Task], dict[str, Any] | None]
+Fill = Callable[[int, Task], Task | None]
+"""A project's id and a bare task to the same task with candidates, or None where that is not possible now."""
+
+
+class PredictRequest(msgspec.Struct):
+    """Body of /predict. project is `<id>.<created at>`."""
+
+    tasks: list[Task]
+    project: str | int | None = None
+
+
+class WebhookRequest(msgspec.Struct):
+    """The part of a webhook's body that is read; the rest holds secrets and is dropped at the door."""
+
+    action: str
+    project: dict[str, Any] = {}
+
+
+class Event(NamedTuple):
+    """What happened, and in which project."""
+
+    action: str
+    project: int | None
+
+
+def decode_predict(body: bytes) -> PredictRequest:
+    """Read a body of /predict. Raises Unreadable."""
+    return _decode(body, PredictRequest)
+
+
+def decode_webhook(body: bytes) -> Event:
+    """Read a body of /webhook. Raises Unreadable."""
+    request = _decode(body, WebhookRequest)
+    project = request.project.get("id")
+    return Event(request.action, project if isinstance(project, int) else None)
+
+
+def project_id(project: str | int | None) -> int | None:
+    """The id in Label Studio's `<id>.<created at>`."""
+    digits = str(project).partition(".")[0]
+    return int(digits) if digits.isdigit() else None
+
+
+def setup(model_version: str) -> dict[str, str]:
+    """Answer to /setup. Label Studio compares the version with that of the predictions it holds."""
+    return {"model_version": model_version}
+
+
+def health(ready: bool) -> dict[str, str]:
+    """Answer to /health: UP from the first moment; whether new queries can be encoded stands beside it."""
+    return {"status": "UP", "model_class": "Retriever", "encoders": "ready" if ready else "loading"}
+
+
+def predictions(request: PredictRequest, predict: Predict, fill: Fill | None) -> dict[str, list[Any]]:
+    """Answer to /predict: as many results as tasks, in their order; a list of one prediction, or an empty list.
+
+    A bare task that comes alone is one that somebody is opening: it is filled at once, where `fill` is given.
+    """
+    tasks: Sequence[Task] = request.tasks
+    project = project_id(request.project)
+    if fill is not None and project is not None and len(tasks) == 1 and predict(tasks[0]) is None:
+        filled = fill(project, tasks[0])
+        tasks = [filled] if filled is not None else tasks
+    return {"results": [[prediction] if (prediction := predict(task)) else [] for task in tasks]}
+
+
+def versions(model_version: str) -> Mapping[str, list[str]]:
+    """Answer to /versions."""
+    return {"versions": [model_version]}
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"The body is not what Label Studio sends: {error}.") from error

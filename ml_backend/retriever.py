@@ -1,0 +1,70 @@
+"""What the backend knows: a workspace's pools, index and encoders, opened when first needed, reopened when replaced."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from label_configs.errors import Mendable
+from label_configs.forms.envelope import KEY, is_filled
+from label_configs.records import Pool, Query
+from ml_backend import index, pooling
+from ml_backend.collection import Collection
+from ml_backend.encoder_service import RemoteEncoders
+from ml_backend.library import encoder_settings, open_collection
+from ml_backend.ranker import Ranker
+from store import pools
+from store.media import Media
+from store.workspace import Workspace
+
+
+class Retriever:
+    """State of one web worker. All of it is read from files, so workers agree without talking."""
+
+    def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
+        self._workspace, self._encoders = Workspace(root), encoders
+        self._collection: tuple[str, Collection] | None = None
+        self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
+
+    @property
+    def ranker(self) -> Ranker:
+        """The ranker over the index in use. Reads two small files; no vectors, no weights."""
+        now = index.current(self._workspace.index)
+        versions = "+".join(now[name]["version"] for name in sorted(encoder_settings(self._workspace)) if name in now)
+        return Ranker(self._workspace.rules, versions)
+
+    def ready(self) -> bool:
+        """Whether new queries can be encoded already."""
+        return self._encoders.ready()
+
+    def prediction(self, task: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The prediction for a task that holds candidates of a known pool under the present rules, else None."""
+        if not is_filled(task) or task["meta"][KEY].get("rules_hash") != self._workspace.rules.hash:
+            return None
+        pool = self._known().get(str(task["meta"][KEY].get("pool_id")))
+        try:
+            return self.ranker.predict(task, pool) if pool else None
+        except (KeyError, TypeError, Mendable):
+            return None
+
+    def propose(self, query: Query) -> Pool:
+        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load."""
+        settings = self._workspace.settings
+        depth = min(settings.pool.depth, settings.pool.per_screen)
+        one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
+        proposed = pooling.build(query, self._open(), settings.model_copy(update={"pool": one_screen}))
+        pools.append(self._workspace.pools, [proposed.pool])
+        pools.append_run(self._workspace.pools, proposed.pool.round, proposed.run)
+        return proposed.pool
+
+    def _open(self) -> Collection:
+        version = self.ranker.collection
+        if self._collection is None or self._collection[0] != version:
+            media = Media(self._workspace.root, self._workspace.settings.media)
+            self._collection = (version, open_collection(self._workspace, self._encoders.query(media)))
+        return self._collection[1]
+
+    def _known(self) -> dict[str, Pool]:
+        parts = sorted(path.name for path in self._workspace.pools.glob("*.parquet"))
+        if parts != self._pools[0]:
+            self._pools = (parts, pools.load(self._workspace.pools))
+        return self._pools[1]

@@ -1,0 +1,82 @@
+"""Everything that formats, report and gates look at, gathered once: a pure view of a workspace's files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
+from label_configs.rules import Rules
+from store import corpus, pools
+from store.judgments import Table
+from store.media import Media
+from store.settings import Settings
+from store.workspace import Workspace
+from sync import splits
+from sync.consensus import Consensus, consensus
+
+UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
+"""Roles whose pairs never reach training: they measure annotators and pools."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Judged queries and items of one project under one set of rules."""
+
+    name: str
+    rules: Rules
+    settings: Settings
+    media: Media
+    items: Mapping[str, Item]
+    queries: Mapping[str, Query]
+    pools: Sequence[Pool]
+    run: Sequence[ScoredDoc]
+    judgments: Sequence[Judgment]
+
+    @cached_property
+    def consensus(self) -> Consensus:
+        """Relevance by pair, and what was learned of the annotators."""
+        return consensus(self.judgments, self.rules)
+
+    @cached_property
+    def candidates(self) -> Mapping[tuple[str, str], Candidate]:
+        """Why each pair was shown; the latest round counts."""
+        return {(pool.query_id, c.doc_id): c for pool in self.pools for c in pool.candidates}
+
+    @cached_property
+    def qrels(self) -> list[Qrel]:
+        """The relevance as graded qrels, in the order of their ids."""
+        return [Qrel(r.query_id, r.doc_id, r.grade) for r in self.consensus.relevance]
+
+    @cached_property
+    def trainable(self) -> Mapping[str, list[Relevance]]:
+        """By query_id what may reach training: relevance whose pair was no control, hardest to tell first."""
+        found: dict[str, list[Relevance]] = {}
+        for r in self.consensus.relevance:
+            shown = self.candidates.get((r.query_id, r.doc_id))
+            if shown and shown.role not in UNTRAINED:
+                found.setdefault(r.query_id, []).append(r)
+        for query_id, rows in found.items():
+            rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))
+        return found
+
+    def split(self, query_id: str) -> str:
+        """The split that a query belongs to, for ever."""
+        return splits.split(query_id, self.settings.splits)
+
+
+def load(workspace: Workspace, project: str) -> Dataset:
+    """Gather a project's data. Judgments on queries that left the corpus are left out."""
+    queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
+    held = list(pools.load(workspace.pools).values())
+    table = Table(workspace.judgments / str(workspace.project(project).id))
+    return Dataset(
+        name=project,
+        rules=workspace.rules,
+        settings=workspace.settings,
+        media=Media(workspace.root, workspace.settings.media),
+        items={i.doc_id: i for i in corpus.items(workspace.corpus)},
+        queries=queries,
+        pools=held,
+        run=pools.run(workspace.pools),
+        judgments=[j for j in table.current() if j.query_id in queries],
+    )

@@ -1,0 +1,59 @@
+"""Export: formats written into a folder that is whole or not there, and what a manifest says about them."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from label_configs.errors import Mendable
+from sync.dataset import Dataset
+from sync.formats import FORMATS
+from sync.gates import Gate
+from sync.report import Summary
+
+
+def known(names: Sequence[str]) -> Sequence[str]:
+    """The names, if all are formats; else Mendable that lists those there are."""
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise Mendable(f"There is no format {', '.join(unknown)}.", mend=f"Take some of: {', '.join(FORMATS)}.")
+    return names
+
+
+def export(
+    data: Dataset, names: Sequence[str], out: Path, *, advance: Callable[[int], None] = lambda done: None
+) -> list[Path]:
+    """Write each format into a folder of its name under `out`; what stood there is replaced as a whole."""
+    known(names)
+    if not data.qrels:
+        raise Mendable(
+            f"The project {data.name!r} has no grades yet.", mend="Label some tasks, run pull, and export again."
+        )
+    for name in names:
+        target, fresh, old = out / name, out / f".{name}.new", out / f".{name}.old"
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        FORMATS[name].write(data, fresh)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+        advance(1)
+    return sorted(path for name in names for path in (out / name).rglob("*") if path.is_file())
+
+
+def about(data: Dataset, figures: Summary, gates: Sequence[Gate], key_fingerprint: str) -> dict[str, Any]:
+    """What a manifest says beside its files. No clock time: the same data give the same manifest."""
+    return {
+        "format": 1,
+        "tool": f"label-studio-retrieval {version('label-studio-retrieval')}",
+        "project": data.name,
+        "rules": {"name": data.rules.name, "hash": data.rules.hash},
+        "encoders": sorted({pool.encoder for pool in data.pools}),
+        "indexes": sorted({pool.index for pool in data.pools}),
+        "pseudonym_key": key_fingerprint,
+        "gates": [gate._asdict() for gate in gates],
+        "figures": figures,
+    }

@@ -1,0 +1,81 @@
+"""The connection to Label Studio, its errors as sentences that say how to mend them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from label_configs.errors import Mendable
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+OLDEST = (1, 20)
+ONCE: Any = {"max_retries": 0, "timeout_in_seconds": 300}
+"""For requests that must not be repeated: the SDK repeats a POST that timed out, and doubles what it makes."""
+
+
+@contextmanager
+def connected(url: str, api_key: str) -> Iterator["LabelStudio"]:
+    """A client of a Label Studio that answers, knows the key, and is not too old; else Mendable."""
+    import httpx
+    from label_studio_sdk import LabelStudio
+
+    with httpx.Client(timeout=60, follow_redirects=True) as connections:
+        client = LabelStudio(base_url=url, api_key=api_key, httpx_client=connections)
+        _check(client, url)
+        yield client
+
+
+def _check(client: "LabelStudio", url: str) -> None:
+    with explained(f"connecting to Label Studio at {url}"):
+        version = str(client.versions.get().release)
+        client.users.whoami()
+    if _numbers(version) < OLDEST:
+        raise Mendable(
+            f"The Label Studio at {url} is version {version}.",
+            why="The tool is tested with 1.23.2 and needs 1.20 or newer.",
+            mend="Upgrade it: pip install --upgrade label-studio.",
+        )
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn errors of the SDK and of the network into Mendable."""
+    import httpx
+    from label_studio_sdk.core.api_error import ApiError
+
+    try:
+        yield
+    except ApiError as error:
+        raise _explain(doing, error.status_code or 0, str(error.body)) from error
+    except httpx.TimeoutException as error:
+        raise Mendable(f"Label Studio did not answer in time while {doing}.", mend="Run the command again.") from error
+    except httpx.HTTPError as error:
+        raise Mendable(
+            f"Label Studio cannot be reached: {error} while {doing}.",
+            mend="Start it, and check LABEL_STUDIO_URL (with http:// and the port).",
+        ) from error
+
+
+def _explain(doing: str, status: int, body: str) -> Mendable:
+    if status == 401:
+        return Mendable(
+            f"Label Studio refuses the token while {doing}.",
+            why="It is wrong, was revoked, or is a legacy token in an organisation that does not allow those.",
+            mend="Make a personal access token under Account & Settings, and export LABEL_STUDIO_API_KEY=….",
+        )
+    if status == 403 and "reserved network" in body:
+        return Mendable(
+            f"Label Studio refuses a private address while {doing}.",
+            why="Its protection against requests to internal addresses covers the backend's.",
+            mend="Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false; or, to keep the "
+            "protection for all other addresses, with USE_DEFAULT_BANNED_SUBNETS=false and "
+            "USER_ADDITIONAL_BANNED_SUBNETS listing every default subnet but the backend's.",
+        )
+    if status == 404:
+        return Mendable(f"Label Studio does not find what is asked for while {doing}.", mend="Check the project's id.")
+    return Mendable(f"Label Studio answered {status} while {doing}: {body[:500]}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -1,0 +1,58 @@
+"""How pools are put before annotators: order, cards, and tasks with predictions."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from label_configs import cards
+from label_configs.forms import form
+from label_configs.forms.envelope import Task
+from label_configs.records import Item, Pool, Query, digest
+from label_configs.rules import Rules
+from store.media import Media
+from store.settings import Project
+
+BLIND_SHARE = 0.2
+"""Share of the queries of an assist project that stay blind, so that the effect of assistance is measured."""
+
+Predict = Callable[[Task, Pool], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """What stands between a pool and its tasks."""
+
+    project: Project
+    rules: Rules
+    per_screen: int
+    queries: Mapping[str, Query]
+    items: Mapping[str, Item]
+    media: Media
+    predict: Predict
+
+    def arrange(self, pool: Pool) -> Pool:
+        """The pool in display order: as it was shuffled, or in the model's order where the project assists."""
+        if not self.assisted(pool.query_id):
+            return pool
+        best_first = sorted(pool.candidates, key=lambda c: (-c.score, c.doc_id))
+        return replace(pool, candidates=tuple(best_first))
+
+    def tasks(self, pools: Iterable[Pool]) -> Iterator[Task]:
+        """The tasks of arranged pools, each with its prediction; a blind query of an assist project has none."""
+        for pool in pools:
+            for task in self.screens(pool, self.queries[pool.query_id]):
+                silent = self.project.mode == "assist" and not self.assisted(pool.query_id)
+                yield {**task, "predictions": [] if silent else [self.predict(task, pool)]}
+
+    def screens(self, pool: Pool, query: Query) -> list[Task]:
+        """The tasks of one pool, without predictions."""
+        docs = {c.doc_id: self.items[c.doc_id] for c in pool.candidates}
+        html = {doc_id: cards.card(item, self.media.shown(item)) for doc_id, item in docs.items()}
+        shown = query.text if query.modality == "text" else self.media.shown(query)
+        return form(self.project.form).tasks(pool, query, shown, html, self.rules, per_screen=self.per_screen)
+
+    def assisted(self, query_id: str) -> bool:
+        """Whether annotators see the model's order and grades for this query; decided by a hash of its id."""
+        if self.project.mode == "blind":
+            return False
+        return int(digest("blind", query_id), 16) / 16**16 >= BLIND_SHARE

@@ -1,0 +1,165 @@
+"""Pull: answers become judgments. Incremental by `updated_at`; data first, bookmark after."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from label_configs.errors import Mendable, Unreadable
+from label_configs.forms import envelope, form
+from label_configs.forms.envelope import Annotation, Filled
+from label_configs.records import Judgment
+from label_configs.rules import Rules
+from store.judgments import Known, Table
+from store.settings import Project
+from sync.tasks import Row, changed_since
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+OVERLAP = timedelta(seconds=5)
+_BEGINNING = "1970-01-01T00:00:00.000000Z"
+
+
+@dataclass
+class Pulled:
+    """What a pull read: annotations that are new, edited, deleted or as they were, and what could not be read."""
+
+    new: int = 0
+    edited: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def pull(
+    client: "LabelStudio",
+    project: Project,
+    table: Table,
+    rules: Rules,
+    pseudonym_key: str,
+    *,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Pulled:
+    """Read what changed since the last pull into the table. Killed at any point, it goes on where data ends."""
+    known = table.known()
+    by_task: dict[int, list[int]] = {}
+    for annotation_id, one in known.items():
+        if not one.deleted:
+            by_task.setdefault(one.task_id, []).append(annotation_id)
+    pulled = Pulled()
+    for rows in changed_since(client, project.id, _since(table.cursor())):
+        fresh: list[Judgment] = []
+        gone: list[Judgment] = []
+        for row in rows:
+            _read(row, project, rules, pseudonym_key, known, pulled, fresh)
+            gone += _tombstones(row, by_task.get(row["id"], ()), project)
+        table.append(fresh, known)
+        table.append(gone, known, deleted=True)
+        pulled.deleted += len(gone)
+        table.bookmark(str(rows[-1]["updated_at"]))
+        advance(len(rows))
+    return pulled
+
+
+def pseudonym(key: str, user: object) -> str:
+    """A stable name for an annotator that only the holder of the key can trace: HMAC-SHA256, 12 hex digits."""
+    return "a" + hmac.new(key.encode(), str(user).encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def fingerprint(key: str) -> str:
+    """What names the key in a manifest without giving it away."""
+    return pseudonym(key, "fingerprint")
+
+
+def _since(cursor: str | None) -> str:
+    """Where to read from: the cursor less an overlap, for changes whose transactions ended late."""
+    if cursor is None:
+        return _BEGINNING
+    return (datetime.fromisoformat(cursor) - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _read(
+    row: Row,
+    project: Project,
+    rules: Rules,
+    pseudonym_key: str,
+    known: Mapping[int, Known],
+    pulled: Pulled,
+    fresh: list[Judgment],
+) -> None:
+    annotations: Iterable[Annotation] = row["annotations"] or []
+    if not annotations:
+        return
+    try:
+        task = envelope.read(row, project.id)
+        _same_rules(task, rules)
+    except Mendable as error:
+        pulled.problems.append(str(error))
+        return
+    for annotation in annotations:
+        before = known.get(annotation["id"])
+        if before and not before.deleted and before.updated_at == annotation["updated_at"]:
+            pulled.unchanged += 1
+            continue
+        user = _user(annotation.get("completed_by"))
+        decoded = form(task.form).judgments(task, annotation, rules, pseudonym(pseudonym_key, user))
+        pulled.problems += decoded.problems
+        fresh += decoded.judgments or [_nothing(task, annotation, pseudonym(pseudonym_key, user))]
+        pulled.edited += bool(before)
+        pulled.new += not before
+
+
+def _same_rules(task: Filled, rules: Rules) -> None:
+    if task.rules_hash != rules.hash:
+        raise Unreadable(
+            f"project {task.project}, task {task.task_id} was pushed under the rules {task.rules_hash}, "
+            f"the workspace's are {rules.hash}.",
+            mend="Restore rules.yaml: answers of different rules are never mixed.",
+        )
+
+
+def _tombstones(row: Row, held: Iterable[int], project: Project) -> list[Judgment]:
+    """One row for each annotation of the task that the table holds and Label Studio does not any more."""
+    there = {annotation["id"] for annotation in row["annotations"] or []}
+    gone = [annotation_id for annotation_id in held if annotation_id not in there]
+    return [_mark(project.id, int(row["id"]), a, str(row["updated_at"]), "deleted") for a in gone]
+
+
+def _nothing(task: Filled, annotation: Annotation, annotator: str) -> Judgment:
+    """An annotation that says nothing is a row too, so that it is known."""
+    return _mark(
+        task.project,
+        task.task_id,
+        annotation["id"],
+        annotation["updated_at"],
+        "empty",
+        query_id=task.query_id,
+        annotator=annotator,
+        rules_hash=task.rules_hash,
+        pool_id=task.pool_id,
+        form=task.form,
+        round=task.round,
+        lead_time=annotation.get("lead_time"),
+    )
+
+
+def _mark(project: int, task_id: int, annotation_id: int, updated_at: str, value: str, **more: Any) -> Judgment:
+    blank: dict[str, Any] = dict.fromkeys(("query_id", "annotator", "rules_hash", "pool_id", "form"), "")
+    return Judgment(
+        kind="flag",
+        project=project,
+        task_id=task_id,
+        annotation_id=annotation_id,
+        updated_at=updated_at,
+        doc_id="",
+        value=value,
+        position=-1,
+        **{**blank, "round": 0, **more},
+    )
+
+
+def _user(completed_by: object) -> object:
+    return completed_by.get("id") if isinstance(completed_by, dict) else completed_by

@@ -1,0 +1,84 @@
+"""Push: pools become tasks with predictions, once per (project, query_id, form, round)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from label_configs.errors import Mendable
+from label_configs.forms.envelope import KEY, Task, is_filled
+from store.settings import Project
+from sync.label_studio import ONCE, explained
+from sync.tasks import Row, listing
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+_CHUNK = 50
+Key = tuple[str, str, int, int]
+"""query_id, form, round, part: what a task is known by."""
+
+
+class Pushed(NamedTuple):
+    """Tasks made now, tasks that were there already, and doubles that an earlier, cut-off push had left."""
+
+    made: int
+    there: int
+    doubles_removed: int
+
+
+def push(
+    client: "LabelStudio",
+    project: Project,
+    tasks: Sequence[Task],
+    *,
+    dry_run: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Pushed:
+    """Import the tasks that the project does not hold. Killed at any point, it is run again and doubles nothing."""
+    present, doubles = _present(client, project)
+    fresh = [task for task in tasks if _key(task) not in present]
+    if not dry_run:
+        _delete(client, doubles)
+        advance(len(tasks) - len(fresh))
+        remaining = iter(fresh)
+        while chunk := list(islice(remaining, _CHUNK)):
+            _import(client, project, chunk)
+            advance(len(chunk))
+    return Pushed(len(fresh), len(tasks) - len(fresh), len(doubles))
+
+
+def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
+    with explained("importing tasks"):
+        answer: Any = client.projects.import_tasks(project.id, request=chunk, request_options=ONCE)  # type: ignore[arg-type]
+    predictions = sum(len(task["predictions"]) for task in chunk)
+    if (answer.task_count, answer.prediction_count) != (len(chunk), predictions):
+        raise Mendable(
+            f"Of {len(chunk)} tasks with {predictions} predictions Label Studio took {answer.task_count} with "
+            f"{answer.prediction_count}.",
+            mend="Run push again: what is there is not pushed twice.",
+        )
+
+
+def _key(task: Mapping[str, Any]) -> Key:
+    envelope = task["meta"][KEY]
+    return str(task["data"]["query_id"]), str(envelope["form"]), int(envelope["round"]), int(envelope["part"])
+
+
+def _present(client: "LabelStudio", project: Project) -> tuple[set[Key], list[int]]:
+    """Keys of the tasks that are there, and the ids of doubled ones that nobody has answered."""
+    kept: dict[Key, Row] = {}
+    doubles = []
+    for task in filter(is_filled, listing(client, project.id)):
+        first = kept.setdefault(_key(task), task)
+        if first is not task:
+            spare = next((t for t in (task, first) if not t["total_annotations"] and not t["draft_exists"]), None)
+            if spare is not None:
+                doubles.append(int(spare["id"]))
+                kept[_key(task)] = first if spare is task else task
+    return set(kept), doubles
+
+
+def _delete(client: "LabelStudio", task_ids: list[int]) -> None:
+    with explained("removing doubled tasks"):
+        for task_id in task_ids:
+            client.tasks.delete(str(task_id))

@@ -1,0 +1,100 @@
+"""What the data are worth, as numbers that gates and people read."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from label_configs.records import Judgment
+from sync import evaluation
+from sync.agreement import alpha
+from sync.consensus import grades
+from sync.dataset import Dataset
+
+
+class Gold(TypedDict):
+    """Answers to hidden controls: how many, and how many were positive as they should be."""
+
+    answers: int
+    right: int
+
+
+class Summary(TypedDict):
+    """The figures of a project. Shares from 0 to 1; None where there is nothing to measure.
+
+    judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
+    found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
+    """
+
+    queries: int
+    candidates: int
+    judged: int
+    judgments: int
+    annotators: int
+    alpha: float | None
+    gold_accuracy: float | None
+    ndcg10: float | None
+    judged10: float | None
+    coverage: float
+    mined: int
+    mined_positive: int
+    mined_negative: int
+    untouched: float
+    sources: dict[str, dict[str, int]]
+    gold: dict[str, Gold]
+    bias: dict[str, float]
+
+
+def summary(data: Dataset) -> Summary:
+    """All figures of a data set."""
+    given = [j for j in data.judgments if j.kind == "grade"]
+    gold = _gold(data, given)
+    answers, right = sum(g["answers"] for g in gold.values()), sum(g["right"] for g in gold.values())
+    sources = _sources(data)
+    mined = [s for name, s in sources.items() if name.startswith("hard_negative:")]
+    return Summary(
+        queries=len({pool.query_id for pool in data.pools}),
+        candidates=len(data.candidates),
+        judged=len(data.qrels),
+        judgments=len(given),
+        annotators=len({j.annotator for j in given}),
+        alpha=_rounded(alpha(grades(data.judgments, data.rules), len(data.rules.grades))),
+        gold_accuracy=_rounded(right / answers if answers else None),
+        ndcg10=_rounded(evaluation.ndcg(data.qrels, data.run)),
+        judged10=_rounded(evaluation.judged(data.qrels, data.run)),
+        coverage=round(len(data.qrels) / len(data.candidates), 4) if data.candidates else 0.0,
+        mined=sum(s["judged"] for s in mined),
+        mined_positive=sum(s["positive"] for s in mined),
+        mined_negative=sum(s["negative"] for s in mined),
+        untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
+        sources=sources,
+        gold=gold,
+        bias=data.consensus.bias,
+    )
+
+
+def _sources(data: Dataset) -> dict[str, dict[str, int]]:
+    """By role and source: candidates judged, and how many the consensus calls positive and negative."""
+    found: dict[str, dict[str, int]] = {}
+    for qrel in data.qrels:
+        shown = data.candidates.get((qrel.query_id, qrel.doc_id))
+        if shown:
+            counts = found.setdefault(f"{shown.role}:{shown.source}", {"judged": 0, "positive": 0, "negative": 0})
+            counts["judged"] += 1
+            counts["positive"] += qrel.relevance in data.rules.positive
+            counts["negative"] += qrel.relevance in data.rules.negative
+    return dict(sorted(found.items()))
+
+
+def _gold(data: Dataset, given: Sequence[Judgment]) -> dict[str, Gold]:
+    """By annotator: a control is a known positive, so a positive grade is right."""
+    found: dict[str, Gold] = {}
+    for j in given:
+        shown = data.candidates.get((j.query_id, j.doc_id))
+        if shown and shown.role == "control":
+            gold = found.setdefault(j.annotator, {"answers": 0, "right": 0})
+            gold["answers"] += 1
+            gold["right"] += int(j.value) in data.rules.positive
+    return dict(sorted(found.items()))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,296 @@
+"""The `ls-retrieval` command: what people and cron call. Heavy imports happen inside the commands."""
+
+import json
+import sys
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from label_configs.errors import GateFailed, Mendable, Unreadable
+
+if TYPE_CHECKING:
+    from store.workspace import Workspace
+
+app = typer.Typer(
+    name="ls-retrieval",
+    help="Retrieval judgments and verified hard negatives from Label Studio.\n\n"
+    "The usual order: init, index, pool, push, (people label), sync. `make demo` shows all of it.",
+    epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 70 our defect.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+class ModalityName(StrEnum):
+    """What a query or a candidate is made of."""
+
+    text = "text"
+    image = "image"
+    audio = "audio"
+    video = "video"
+
+
+class ModeName(StrEnum):
+    """Whether annotators see what the model thinks."""
+
+    blind = "blind"
+    assist = "assist"
+
+
+WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.")]
+ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Formats = Annotated[str, typer.Option("--formats", help="Names with commas between; `export --list` shows them.")]
+HERE = Path()
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = HERE) -> None:
+    """Check Label Studio, token, backend, media and workspace, and say how to mend each."""
+    from ls_retrieval.doctor import examine
+
+    findings = examine(workspace)
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}")
+        if finding.mend:
+            typer.echo(f"      {finding.mend}")
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def config(
+    form: Annotated[str, typer.Argument(help="Name of the form: graded.")],
+    query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
+    candidates: Annotated[ModalityName, typer.Option(help="What candidates are made of.")] = ModalityName.image,
+    rules: Annotated[Path | None, typer.Option(help="A rules.yaml; the default preset without it.")] = None,
+) -> None:
+    """Print a labeling config, ready to paste into Label Studio.
+
+    Example: ls-retrieval config graded --query text --candidates image
+    """
+    from label_configs import rules as rules_file
+    from label_configs.forms import form as find
+
+    typer.echo(find(form).xml(rules_file.parse(_text(rules), str(rules)), query.value, candidates.value))
+
+
+@app.command()
+def init(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    title: Annotated[str, typer.Option(help="Title in Label Studio; the project's name without it.")] = "",
+    form: Annotated[str, typer.Option(help="How candidates are judged.")] = "graded",
+    query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
+    candidates: Annotated[ModalityName, typer.Option(help="What candidates are made of.")] = ModalityName.image,
+    mode: Annotated[ModeName, typer.Option(help="blind: no hint of the model; assist: prefilled.")] = ModeName.blind,
+    overlap: Annotated[int, typer.Option(min=1, help="Annotations wanted for each task.")] = 1,
+    backend: Annotated[str, typer.Option(help="URL of the ML backend as Label Studio reaches it.")] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Make the workspace's files, and its project in a running Label Studio. Repeatable.
+
+    Example: ls-retrieval init -w photos --overlap 3 --backend http://127.0.0.1:9090
+    """
+    from ls_retrieval.admin import Wanted
+    from ls_retrieval.admin import init as run
+
+    settings = {
+        "form": form,
+        "query": query.value,
+        "candidates": candidates.value,
+        "mode": mode.value,
+        "votes": overlap,
+    }
+    for line in run(workspace, Wanted(project, title or project, backend, settings), dry_run=dry_run):
+        typer.echo(line)
+
+
+@app.command()
+def index(workspace: WorkspaceOption = HERE) -> None:
+    """Encode what is new in the corpus, and build the index."""
+    from ls_retrieval import compose
+
+    broken = compose.index(_workspace(workspace))
+    for sentence in broken:
+        typer.echo(f"left out: {sentence}", err=True)
+    typer.echo(f"indexed; {len(broken)} items left out")
+
+
+@app.command()
+def pool(
+    workspace: WorkspaceOption = HERE,
+    depth: Annotated[int | None, typer.Option(min=2, help="Candidates of a query, all kinds together.")] = None,
+    hard: Annotated[int | None, typer.Option(min=0, help="Of them mined hard negatives.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of draws and display order.")] = None,
+) -> None:
+    """Choose the candidates of every query that has none yet."""
+    from ls_retrieval import compose
+
+    given = {name: value for name, value in (("depth", depth), ("hard", hard), ("seed", seed)) if value is not None}
+    made, asked = compose.make_pools(_workspace(workspace), given)
+    typer.echo(f"{made} pools made, {asked - made} were there")
+
+
+@app.command()
+def push(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", dry_run: DryRun = False) -> None:
+    """Make tasks of the pools, with predictions; what is there is not pushed twice."""
+    from ls_retrieval import flow
+
+    done = flow.push(_workspace(workspace), project, dry_run=dry_run)
+    verb = "would be made" if dry_run else "made"
+    typer.echo(f"{done.made} tasks {verb}, {done.there} were there, {done.doubles_removed} doubles removed")
+
+
+@app.command()
+def serve(
+    workspace: WorkspaceOption = HERE,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 9090,
+    workers: Annotated[int, typer.Option(min=1, help="Web workers.")] = 2,
+) -> None:
+    """Run the ML backend until Ctrl-C. Fills bare tasks where LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are set."""
+    from ls_retrieval.serve import serve as run
+
+    run(_workspace(workspace), host, port, workers)
+
+
+@app.command()
+def pull(workspace: WorkspaceOption = HERE, project: ProjectOption = "main") -> None:
+    """Read new, edited and deleted answers into the judgments."""
+    from ls_retrieval import flow
+
+    flow.tell(flow.pull(_workspace(workspace), project))
+
+
+@app.command()
+def report(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+) -> None:
+    """Show what the data are worth: agreement, gold, nDCG with judged@10, and the yield of each source."""
+    from ls_retrieval import flow, tables
+    from store import files
+    from sync.report import summary
+
+    figures = summary(flow.dataset(_workspace(workspace), project))
+    if json_file:
+        files.write(json_file, json.dumps(figures, indent=1) + "\n")
+    tables.show(figures)
+
+
+@app.command()
+def export(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    formats: Formats = "trec,beir,triplets",
+    out: Annotated[Path | None, typer.Option(help="Folder to write; exports/ of the workspace without it.")] = None,
+    list_formats: Annotated[bool, typer.Option("--list", help="List the formats, and do nothing.")] = False,
+) -> None:
+    """Write data sets. Checks no gates; `sync` does."""
+    from ls_retrieval import flow
+    from sync.formats import FORMATS
+
+    if list_formats:
+        for name, one in FORMATS.items():
+            typer.echo(f"{name:<12}{one.consumer:<36}{one.line}")
+        return
+    opened = _workspace(workspace)
+    for path in flow.export(opened, project, formats.split(","), out or opened.exports):
+        typer.echo(str(path))
+
+
+@app.command()
+def sync(
+    to: Annotated[str, typer.Option(help="Bucket: s3://, gs://, az:// or a folder.")],
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    formats: Formats = "trec,beir,triplets",
+    dry_run: DryRun = False,
+) -> None:
+    """Pull, check the gates, write data sets, and publish them: data first, manifest last.
+
+    Example: ls-retrieval sync -w photos --to s3://training/photos --formats beir,triplets
+    """
+    from ls_retrieval import flow
+
+    done = flow.sync(_workspace(workspace), project, to, formats.split(","), dry_run=dry_run)
+    verb = "would be written" if dry_run else "written"
+    typer.echo(f"version {done.version} in {to}: {done.written} bytes {verb}")
+
+
+@app.command()
+def verify(url: Annotated[str, typer.Argument(help="The bucket.")]) -> None:
+    """Read everything that the bucket's latest version names, and compare the hashes."""
+    from sync import bucket
+
+    opened = bucket.open_bucket(url)
+    problems = bucket.verify(opened)
+    if problems:
+        raise Unreadable(f"{url} is damaged.", problems=problems, mend="Run sync again.")
+    manifest = bucket.manifest(opened)
+    if manifest is None:
+        raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
+    typer.echo(f"{len(manifest['files'])} files are as they were written")
+
+
+@app.command()
+def demo(
+    pack: Annotated[str, typer.Option(help="stamps (photographs, needs apt) or openmoji (drawings).")] = "",
+    workspace: WorkspaceOption = Path("workspace/demo"),
+    up: Annotated[bool, typer.Option("--up", help="Serve the workspace for labelling by hand, until Ctrl-C.")] = False,
+    queries: Annotated[int, typer.Option(min=4, help="How many queries.")] = 64,
+    limit: Annotated[int | None, typer.Option(min=40, help="Take at most so many pictures.")] = None,
+    label_studio: Annotated[Path, typer.Option(help="The label-studio command.", envvar="LSR_LABEL_STUDIO")] = Path(
+        ".venv-label-studio/bin/label-studio"
+    ),
+) -> None:
+    """Show the whole job on real pictures, with simulated annotators; `make demo` calls this."""
+    from ls_retrieval.demo import run
+
+    choice = run.Choice(workspace=workspace, pack=pack, queries=queries, limit=limit, label_studio=label_studio)
+    run.up(choice) if up else run.demo(choice)
+
+
+def main() -> None:
+    """Run the command line; the only place where errors become messages and exit codes."""
+    try:
+        app()
+    except GateFailed as error:
+        _stop(f"Gate failed: {error}", error.exit_code)
+    except Mendable as error:
+        _stop(f"Error: {error}", error.exit_code)
+    except KeyboardInterrupt:
+        _stop("Stopped.", 130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception:
+        traceback.print_exc()
+        _stop("This is a defect of ls-retrieval; please report it with the lines above.", 70)
+
+
+def _stop(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+def _workspace(root: Path) -> "Workspace":
+    from store.workspace import Workspace
+
+    return Workspace(root)
+
+
+def _text(rules: Path | None) -> str:
+    from label_configs import rules as rules_file
+
+    if rules is None:
+        return rules_file.preset()
+    try:
+        return rules.read_text("utf-8")
+    except OSError as error:
+        raise Unreadable(f"{rules} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,121 @@
+"""How the rooms are put together for a command: the only place that knows both the backend and sync."""
+
+import os
+import secrets as random_secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from label_configs import rules as rules_file
+from label_configs.forms.envelope import Task
+from label_configs.records import Pool, Query
+from ls_retrieval.progress import bar
+from store import corpus, files, pools, secrets, settings
+from store.media import Media
+from store.workspace import Workspace
+from sync.present import Presenter
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+    from ml_backend.encoders.base import Vectors
+    from ml_backend.ranker import Ranker
+
+_KEY = "LSR_PSEUDONYM_KEY"
+
+
+def start_workspace(root: Path) -> Workspace:
+    """A workspace's own files, made where they are missing: rules, settings, and the key of the pseudonyms."""
+    workspace = Workspace(root)
+    for path, content in (
+        (workspace.rules_path, rules_file.preset()),
+        (workspace.settings_path, settings.starter()),
+    ):
+        if not path.exists():
+            files.write(path, content)
+    if secrets.find(_KEY) is None and not (root / "pseudonym.key").exists():
+        files.write(root / "pseudonym.key", random_secrets.token_hex(32) + "\n", mode=0o600)
+    return workspace
+
+
+def pseudonym_key(workspace: Workspace) -> str:
+    """The key of the annotators' pseudonyms: from the environment, or the workspace's own file."""
+    kept = workspace.root / "pseudonym.key"
+    if secrets.find(_KEY) is None and kept.exists():
+        return secrets.read_private(kept)
+    return secrets.need(_KEY, "Annotators leave this machine under pseudonyms only.")
+
+
+@contextmanager
+def label_studio() -> Iterator["LabelStudio"]:
+    """The Label Studio that the environment names."""
+    from sync.label_studio import connected
+
+    why = "The command talks to Label Studio."
+    url = secrets.need("LABEL_STUDIO_URL", why)
+    with connected(url, secrets.need("LABEL_STUDIO_API_KEY", why)) as client:
+        yield client
+
+
+def ranker(workspace: Workspace) -> "Ranker":
+    """The ranker over the workspace's index."""
+    from ml_backend.encoder_service import RemoteEncoders
+    from ml_backend.retriever import Retriever
+
+    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker
+
+
+def presenter(workspace: Workspace, project: str) -> Presenter:
+    """What puts a project's pools before its annotators."""
+    predictor = ranker(workspace)
+
+    def predict(task: Task, pool: Pool) -> dict[str, object]:
+        return predictor.predict(task, pool)
+
+    return Presenter(
+        project=workspace.project(project),
+        rules=workspace.rules,
+        per_screen=workspace.settings.pool.per_screen,
+        queries={q.query_id: q for q in corpus.queries(workspace.queries)},
+        items={i.doc_id: i for i in corpus.items(workspace.corpus)},
+        media=Media(workspace.root, workspace.settings.media),
+        predict=predict,
+    )
+
+
+def index(workspace: Workspace) -> list[str]:
+    """Encode what is new and switch to an index that holds it; returns what could not be read."""
+    from ml_backend import library
+
+    total = library.totals(workspace)
+    with bar("Loading the model"):
+        encoders = {name: library.load_encoder(workspace, name) for name in library.encoder_settings(workspace)}
+    with bar("Encoding corpus and queries", total) as advance:
+        return library.build(workspace, encoders, advance).broken
+
+
+def make_pools(workspace: Workspace, given: Mapping[str, int] | None = None) -> tuple[int, int]:
+    """Make the pools of all queries that have none yet; returns how many were made and how many queries there are.
+
+    given: settings of [pool] that differ this time.
+    """
+    from ml_backend import library, pooling
+
+    def unknown(name: str, query: Query) -> "Vectors":
+        raise library.not_indexed(query)
+
+    chosen = workspace.settings.model_copy(update={"pool": workspace.settings.pool.model_copy(update=given)})
+    asked = corpus.queries(workspace.queries)
+    have = {pool.query_id for pool in pools.load(workspace.pools).values()}
+    missing = [query for query in asked if query.query_id not in have]
+    if missing:
+        collection = library.open_collection(workspace, unknown)
+        with bar("Making pools", len(missing)) as advance:
+            proposed = []
+            for query in missing:
+                proposed.append(pooling.build(query, collection, chosen))
+                advance(1)
+        pools.append(workspace.pools, [p.pool for p in proposed])
+        pools.append_run(workspace.pools, 1, [hit for p in proposed for hit in p.run])
+    return len(missing), len(asked)

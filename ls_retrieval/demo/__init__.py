@@ -1,0 +1,1 @@
+"""The demo: a small captioned corpus, a real open_clip model fitted to it, and simulated annotators."""

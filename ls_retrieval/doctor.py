@@ -1,0 +1,81 @@
+"""Checks of what usually goes wrong, each with its mend."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from label_configs.errors import Mendable
+from ls_retrieval import compose
+from store import corpus
+from store.workspace import Workspace
+
+
+class Finding(NamedTuple):
+    """One check: whether all is well, what was found, and how to mend it."""
+
+    ok: bool
+    what: str
+    mend: str = ""
+
+
+def examine(root: Path) -> list[Finding]:
+    """All checks; one that fails does not keep the others from being made."""
+    workspace = Workspace(root)
+    checks: list[Callable[[Workspace], Iterator[Finding]]] = [_rules, _settings, _corpus, _index, _key, _label_studio]
+    return [finding for check in checks for finding in _run(check, workspace)]
+
+
+def _run(check: Callable[[Workspace], Iterator[Finding]], workspace: Workspace) -> list[Finding]:
+    found = []
+    try:
+        for finding in check(workspace):
+            found.append(finding)
+    except Mendable as error:
+        found.append(Finding(False, "\n      ".join([error.what, *error.problems]), error.mend))
+    return found
+
+
+def _rules(workspace: Workspace) -> Iterator[Finding]:
+    yield Finding(True, f"rules {workspace.rules.name}, hash {workspace.rules.hash}")
+
+
+def _settings(workspace: Workspace) -> Iterator[Finding]:
+    yield Finding(True, f"settings with {len(workspace.settings.projects)} projects")
+
+
+def _corpus(workspace: Workspace) -> Iterator[Finding]:
+    items, queries = corpus.items(workspace.corpus), corpus.queries(workspace.queries)
+    yield Finding(True, f"{len(items)} items, {len(queries)} queries")
+    missing = corpus.missing_media([*items, *queries], workspace.root)
+    if missing:
+        shown = "\n      ".join(missing[:10])
+        yield Finding(False, f"{len(missing)} media are missing\n      {shown}", "Restore them, or leave the rows out.")
+
+
+def _index(workspace: Workspace) -> Iterator[Finding]:
+    from ml_backend.index import current
+
+    for name in workspace.settings.encoders:
+        built = current(workspace.index).get(name)
+        mend = "" if built else f"ls-retrieval index --workspace {workspace.root}"
+        yield Finding(bool(built), f"encoder {name}: {'index ' + built['version'] if built else 'no index'}", mend)
+
+
+def _key(workspace: Workspace) -> Iterator[Finding]:
+    compose.pseudonym_key(workspace)
+    yield Finding(True, "key of the pseudonyms")
+
+
+def _label_studio(workspace: Workspace) -> Iterator[Finding]:
+    from sync.label_studio import explained
+
+    with compose.label_studio() as client:
+        yield Finding(True, "Label Studio answers and knows the token")
+        for name, project in workspace.settings.projects.items():
+            with explained(f"looking for project {name} ({project.id})"):
+                client.projects.get(project.id)
+            yield Finding(True, f"project {name} is {project.id}")
+            for backend in client.ml.list(project=project.id):
+                connected = str(backend.state or "")
+                mend = str(backend.error_message or "Start it: ls-retrieval serve") if connected != "CO" else ""
+                yield Finding(connected == "CO", f"ML backend {backend.url} of {name}: {connected}", mend)

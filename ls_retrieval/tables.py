@@ -1,0 +1,42 @@
+"""Figures as tables for people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from sync.report import Summary
+
+
+def show(figures: Summary) -> None:
+    """Print a summary: the project, then every source."""
+    console = Console(highlight=False)
+    console.print(overview(figures))
+    sources = Table("candidates from", "judged", "positive", "negative", title="What each source brought")
+    for name, counts in figures["sources"].items():
+        sources.add_row(name, str(counts["judged"]), str(counts["positive"]), str(counts["negative"]))
+    console.print(sources)
+
+
+def overview(figures: Summary) -> Table:
+    """The figures of a project in two columns."""
+    table = Table(show_header=False, title="Judgments")
+    rows = {
+        "queries": figures["queries"],
+        "candidates": f"{figures['candidates']}, {_share(figures['coverage'])} of them judged",
+        "judgments": f"{figures['judgments']} by {figures['annotators']} annotators",
+        "agreement": f"Krippendorff's alpha {_number(figures['alpha'])} (ordinal)",
+        "gold answered rightly": _share(figures["gold_accuracy"]),
+        "pre-ranking": f"nDCG@10 {_number(figures['ndcg10'])}, judged@10 {_share(figures['judged10'])}",
+        "mined hard negatives": f"{figures['mined']} judged: {figures['mined_negative']} confirmed, "
+        f"{figures['mined_positive']} turned out to be positives",
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "not measurable" if value is None else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "not measurable" if value is None else f"{value:.0%}"

@@ -1,0 +1,95 @@
+"""What the tests share: one real Label Studio for the whole run, its SDK, and a browser logged in to it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from label_studio_sdk import LabelStudio
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
+
+from ls_retrieval.studio import Account, Studio, running_studio
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in {"studio", "browser"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(name)
+
+
+@pytest.fixture(scope="session")
+def label_studio() -> Path:
+    """The `label-studio` command; where it is missing, starting it says how to get it."""
+    default = REPOSITORY / ".venv-label-studio" / "bin" / "label-studio"
+    return Path(os.environ.get("LSR_LABEL_STUDIO", default))
+
+
+@pytest.fixture(scope="session")
+def document_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that Label Studio may serve local files from: put a test's media in a subfolder."""
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.fixture(scope="session")
+def studio(label_studio: Path, document_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    folder = tmp_path_factory.mktemp("label-studio")
+    with running_studio(folder, program=label_studio, document_root=document_root) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sdk(studio: Studio) -> Iterator[Callable[[Account], LabelStudio]]:
+    """`sdk(account)`: the SDK's client as that user, its connections closed at the end of the run."""
+    with ExitStack() as connections:
+
+        def connect(account: Account) -> LabelStudio:
+            http = connections.enter_context(httpx.Client(timeout=60, trust_env=False))
+            return LabelStudio(base_url=studio.url, api_key=account.token, httpx_client=http)
+
+        yield connect
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium", path="/usr/bin")
+    if chromium is None:
+        lacking = pytest.fail if os.environ.get("CI") else pytest.skip
+        lacking("Chromium is not installed: install your system's `chromium` package.")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=CHROMIUM_ARGUMENTS.split(), chromium_sandbox=False
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def admin_cookies(browser: Browser, studio: Studio) -> StorageState:
+    context = browser.new_context(base_url=studio.url)
+    page = context.new_page()
+    page.goto("/user/login/")
+    page.fill("input[name=email]", studio.admin.email)
+    page.fill("input[name=password]", studio.admin.password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
+@pytest.fixture
+def page(browser: Browser, studio: Studio, admin_cookies: StorageState) -> Iterator[Page]:
+    """A fresh page, logged in as the administrator; `page.goto("/projects")` is relative to Label Studio."""
+    viewport = ViewportSize(width=1400, height=900)
+    context = browser.new_context(base_url=studio.url, storage_state=admin_cookies, viewport=viewport)
+    yield context.new_page()
+    context.close()

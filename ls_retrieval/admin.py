@@ -37,8 +37,8 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
             yield f"project {wanted.name}: made as {made}"
         else:
             _same(there, wanted)
-            projects.update(client, there, workspace.rules)
-            yield f"project {wanted.name}: {there.id} brought up to date"
+            changed = projects.update(client, there, workspace.rules)
+            yield f"project {wanted.name}: {there.id}, {'changed ' + ', '.join(changed) if changed else 'as it was'}"
         if workspace.settings.media.serve == "local-files" and there.candidates != "text":
             projects.ensure_media(client, there, root / "media")
             yield f"media: Label Studio serves {root / 'media'}"

@@ -249,11 +249,13 @@ def demo(
     label_studio: Annotated[Path, typer.Option(help="The label-studio command.", envvar="LSR_LABEL_STUDIO")] = Path(
         ".venv-label-studio/bin/label-studio"
     ),
+    port: Annotated[int, typer.Option(help="Label Studio's port; 0: 8080, or any free one.")] = 0,
+    backend_port: Annotated[int, typer.Option(help="The backend's port; 0: 9090, or any free one.")] = 0,
 ) -> None:
     """Show the whole job on real pictures, with simulated annotators; `make demo` calls this."""
     from ls_retrieval.demo import run
 
-    choice = run.Choice(workspace=workspace, pack=pack, queries=queries, limit=limit, label_studio=label_studio)
+    choice = run.Choice(workspace, pack, queries, limit, label_studio, port, backend_port)
     run.up(choice) if up else run.demo(choice)
 
 

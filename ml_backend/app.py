@@ -55,7 +55,7 @@ def create_app(
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
         return protocol.predictions(
-            protocol.decode_predict(request.get_data()), retriever.prediction, _quiet(fill) if fill else None
+            protocol.decode_predict(request.get_data()), retriever.predictor, _quiet(fill) if fill else None
         )
 
     @app.post("/webhook")

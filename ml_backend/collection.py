@@ -1,5 +1,6 @@
 """A corpus ready to be searched: its items, and for each encoder the index and the way to encode a query."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,10 +45,8 @@ class Collection:
     @cached_property
     def lexical(self) -> tuple[list[str], Any]:
         """doc_ids and BM25 over titles, captions and metadata; items without words are not in it."""
-        import bm25s
-
         words = {doc_id: words for doc_id, item in self.items.items() if (words := _words(item))}
-        bm25 = bm25s.BM25()
+        bm25 = _bm25s().BM25()
         if words:
             bm25.index(tokens(list(words.values())), show_progress=False)
         return list(words), bm25
@@ -65,9 +64,15 @@ class Collection:
 
 def tokens(texts: list[str]) -> Any:
     """Lower-case words, English stop words left out."""
+    return _bm25s().tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+
+
+def _bm25s() -> Any:
+    """The library, which sets its own logger to DEBUG at import."""
     import bm25s
 
-    return bm25s.tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s
 
 
 def _words(item: Item) -> str:

@@ -4,7 +4,7 @@ Label Studio gives /health 1 s, /setup 3 s and /predict 100 s. Of n tasks it tak
 a result stores nothing, whereas an empty prediction would keep the task from being asked about again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from label_configs.errors import Unreadable
 
 T = TypeVar("T")
 Task = dict[str, Any]
-Predict = Callable[[Task], dict[str, Any] | None]
+Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 Fill = Callable[[int, Task], Task | None]
 """A project's id and a bare task to the same task with candidates, or None where that is not possible now."""
 
@@ -67,16 +67,16 @@ def health(ready: bool) -> dict[str, str]:
     return {"status": "UP", "model_class": "Retriever", "encoders": "ready" if ready else "loading"}
 
 
-def predictions(request: PredictRequest, predict: Predict, fill: Fill | None) -> dict[str, list[Any]]:
+def predictions(request: PredictRequest, predictor: Callable[[], Predict], fill: Fill | None) -> dict[str, list[Any]]:
     """Answer to /predict: as many results as tasks, in their order; a list of one prediction, or an empty list.
 
     A bare task that comes alone is one that somebody is opening: it is filled at once, where `fill` is given.
     """
-    tasks: Sequence[Task] = request.tasks
+    tasks, predict = request.tasks, predictor()
     project = project_id(request.project)
     if fill is not None and project is not None and len(tasks) == 1 and predict(tasks[0]) is None:
         filled = fill(project, tasks[0])
-        tasks = [filled] if filled is not None else tasks
+        tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
     return {"results": [[prediction] if (prediction := predict(task)) else [] for task in tasks]}
 
 

@@ -11,6 +11,7 @@ from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.library import encoder_settings, open_collection
+from ml_backend.protocol import Predict
 from ml_backend.ranker import Ranker
 from store import pools
 from store.media import Media
@@ -36,15 +37,20 @@ class Retriever:
         """Whether new queries can be encoded already."""
         return self._encoders.ready()
 
-    def prediction(self, task: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The prediction for a task that holds candidates of a known pool under the present rules, else None."""
-        if not is_filled(task) or task["meta"][KEY].get("rules_hash") != self._workspace.rules.hash:
-            return None
-        pool = self._known().get(str(task["meta"][KEY].get("pool_id")))
-        try:
-            return self.ranker.predict(task, pool) if pool else None
-        except (KeyError, TypeError, Mendable):
-            return None
+    def predictor(self) -> Predict:
+        """What predicts tasks as things stand now: None for a task of others, of unknown pools, or of other rules."""
+        ranker, known = self.ranker, self._known()
+
+        def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
+            if not is_filled(task) or task["meta"][KEY].get("rules_hash") != ranker.rules.hash:
+                return None
+            pool = known.get(str(task["meta"][KEY].get("pool_id")))
+            try:
+                return ranker.predict(task, pool) if pool else None
+            except (KeyError, TypeError, Mendable):
+                return None
+
+        return predict
 
     def propose(self, query: Query) -> Pool:
         """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load."""

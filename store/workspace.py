@@ -1,7 +1,6 @@
 """A workspace: one folder of plain files for one corpus, with any number of Label Studio projects on it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from label_configs import rules as rules_file
@@ -67,7 +66,7 @@ class Workspace:
         """Data sets written by `export` and `sync`."""
         return self.root / "exports"
 
-    @cached_property
+    @property
     def rules(self) -> Rules:
         """The parsed rules file."""
         if not self.rules_path.exists():
@@ -77,7 +76,7 @@ class Workspace:
             )
         return rules_file.parse(self.rules_path.read_text("utf-8"), str(self.rules_path))
 
-    @cached_property
+    @property
     def settings(self) -> Settings:
         """The parsed settings file."""
         return settings_file.load(self.settings_path)

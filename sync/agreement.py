@@ -23,7 +23,7 @@ def alpha(votes: Votes, n_grades: int) -> float | None:
     distance = _ordinal(totals)
     expected = float((np.outer(totals, totals) * distance).sum()) / (totals.sum() - 1.0)
     observed = float((together * distance).sum())
-    return 1.0 if expected == 0 else 1.0 - observed / expected
+    return 1.0 if expected == 0 else float(1.0 - observed / expected)
 
 
 def _ordinal(totals: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,10 +30,25 @@ def create(client: "LabelStudio", title: str, project: Project, rules: Rules) ->
     return int(made.id)  # type: ignore[arg-type]
 
 
-def update(client: "LabelStudio", project: Project, rules: Rules) -> None:
-    """Bring a project's config, instructions and votes to what the workspace says."""
-    with explained(f"updating project {project.id}"):
-        client.projects.update(project.id, **_wanted(project, rules))
+def update(client: "LabelStudio", project: Project, rules: Rules) -> list[str]:
+    """Bring a project to what the workspace says; returns the fields that differed.
+
+    Only those are sent: Label Studio checks a config against the answers whenever it is sent, and knows no control
+    that a Repeater makes.
+    """
+    with explained(f"looking at project {project.id}"):
+        there = client.projects.get(project.id)
+    changed = {name: value for name, value in _wanted(project, rules).items() if getattr(there, name, None) != value}
+    if "label_config" in changed and there.total_annotations_number:
+        raise Mendable(
+            f"The config of project {project.id} cannot change: it holds {there.total_annotations_number} answers.",
+            why="They were given under the present rules and cards, and are read by them.",
+            mend="Restore rules.yaml, or make another project: --project NAME.",
+        )
+    if changed:
+        with explained(f"updating project {project.id}"):
+            client.projects.update(project.id, **changed)
+    return sorted(changed)
 
 
 def ensure_media(client: "LabelStudio", project: Project, folder: Path) -> None:

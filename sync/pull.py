@@ -14,13 +14,12 @@ from label_configs.records import Judgment
 from label_configs.rules import Rules
 from store.judgments import Known, Table
 from store.settings import Project
-from sync.tasks import Row, changed_since
+from sync.tasks import BEGINNING, TIME, Row, changed_since
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 OVERLAP = timedelta(seconds=5)
-_BEGINNING = "1970-01-01T00:00:00.000000Z"
 
 
 @dataclass
@@ -77,8 +76,8 @@ def fingerprint(key: str) -> str:
 def _since(cursor: str | None) -> str:
     """Where to read from: the cursor less an overlap, for changes whose transactions ended late."""
     if cursor is None:
-        return _BEGINNING
-    return (datetime.fromisoformat(cursor) - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return BEGINNING
+    return (datetime.fromisoformat(cursor) - OVERLAP).strftime(TIME)
 
 
 def _read(

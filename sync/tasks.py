@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.label_studio import explained
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 Row = dict[str, Any]
+BEGINNING = "1970-01-01T00:00:00.000000Z"
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _LIGHT = "id,data,meta,total_annotations,draft_exists"
 
 
@@ -66,5 +69,11 @@ def _query(since: str) -> str:
 
 
 def _row(task: Any) -> Row:
-    names = ("id", "data", "meta", "annotations", "updated_at", "total_annotations", "draft_exists")
-    return {name: getattr(task, name, None) for name in names}
+    names = ("id", "data", "meta", "annotations", "total_annotations", "draft_exists")
+    return {name: getattr(task, name, None) for name in names} | {"updated_at": _stamp(task.updated_at)}
+
+
+def _stamp(time: datetime | str | None) -> str | None:
+    """A time as the filter takes it, always with fractions of a second: without them Label Studio answers 500."""
+    moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+    return None if moment is None else moment.astimezone(UTC).strftime(TIME)

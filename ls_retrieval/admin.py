@@ -40,6 +40,7 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
             changed = projects.update(client, there, workspace.rules)
             yield f"project {wanted.name}: {there.id}, {'changed ' + ', '.join(changed) if changed else 'as it was'}"
         if workspace.settings.media.serve == "local-files" and there.candidates != "text":
+            (root / "media").mkdir(exist_ok=True)
             projects.ensure_media(client, there, root / "media")
             yield f"media: Label Studio serves {root / 'media'}"
         if wanted.backend:

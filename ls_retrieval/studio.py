@@ -23,7 +23,7 @@ import requests
 
 from label_configs.errors import Mendable
 
-ADMIN = "admin@simulated.invalid"
+ADMIN = "admin@demo.invalid"
 LOOPBACK = "127.0.0.1"
 START_LIMIT = 300.0  # seconds; a first start migrates an empty database, about a minute
 STOP_LIMIT = 10.0  # seconds between asking and forcing

@@ -44,7 +44,13 @@ class Media:
                 mend="Give http(s) URIs in the corpus, or set serve = 'local-files'.",
             )
         path = self.thumbnail(record) if record.modality == "image" else self._path(record)
-        return f"/data/local-files/?d={quote(str(path.relative_to(self.root.resolve())))}"
+        served = (self.root / self.settings.document_root).resolve()
+        if not path.is_relative_to(served):
+            raise Mendable(
+                f"Label Studio cannot serve {path}: it lies outside {served}.",
+                mend="Correct document_root under [media].",
+            )
+        return f"/data/local-files/?d={quote(str(path.relative_to(served)))}"
 
     def thumbnail(self, record: Item | Query) -> Path:
         """A small WebP of a picture, named by the picture's content; made once."""

@@ -57,9 +57,13 @@ class Negatives(_Section):
 
 
 class Media(_Section):
-    """How annotators' browsers get media: Label Studio's local files, or URIs that they can fetch as they are."""
+    """How annotators' browsers get media: Label Studio's local files, or URIs that they can fetch as they are.
+
+    document_root: the folder that Label Studio serves local files from, counted from the workspace.
+    """
 
     serve: Literal["local-files", "http"] = "local-files"
+    document_root: str = "."
     thumbnail: Annotated[int, Field(ge=64, le=2048)] = 384
     max_bytes: Annotated[int, Field(ge=1)] = 50_000_000
     max_pixels: Annotated[int, Field(ge=1)] = 100_000_000

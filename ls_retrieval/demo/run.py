@@ -36,6 +36,8 @@ SEED = 0
 OPEN_SHARE = 0.1
 """Share of the queries that the simulated annotators leave for somebody to label by hand."""
 PROJECT = "main"
+LIMITS = {"openmoji": 600}
+"""Pictures taken of a pack, where all of them would take minutes to encode."""
 FORMATS = ("trec", "beir", "triplets")
 
 _SETTINGS = """\
@@ -85,18 +87,28 @@ def demo(choice: Choice) -> None:
     """Corpus, model, pools, Label Studio with backend, simulated answers, sync, and a table. Ends by itself."""
     workspace = _workspace(choice)
     with _alone(workspace), ExitStack() as stack:
-        starting = _start_studio(stack, choice, workspace)
-        _build_corpus(choice, workspace)
-        broken = compose.index(workspace)
-        compose.make_pools(workspace)
-        studio = starting.result()
-        backend = _serve(stack, choice, studio, workspace)
-        _make_project(workspace, backend)
-        pushed = flow.push(workspace, PROJECT)
-        say(f"{pushed.made} tasks pushed, {pushed.there} were there")
-        _answer(studio, workspace)
-        published = flow.sync(workspace, PROJECT, str(workspace.root / "bucket"), FORMATS)
-        say(f"version {published.version} published, {published.written} bytes written")
+        with _step("start Label Studio"):
+            starting = _start_studio(stack, choice, workspace)
+        with _step("build the corpus and the model"):
+            _build_corpus(choice, workspace)
+        with _step("index"):
+            broken = compose.index(workspace)
+        with _step("pool"):
+            compose.make_pools(workspace)
+        with _step("start Label Studio"):
+            studio = starting.result()
+        with _step("serve"):
+            backend = _serve(stack, choice, studio, workspace)
+        with _step("init"):
+            _make_project(workspace, backend)
+        with _step("push"):
+            pushed = flow.push(workspace, PROJECT)
+            say(f"{pushed.made} tasks pushed, {pushed.there} were there")
+        with _step("answer by simulated annotators"):
+            _answer(studio, workspace)
+        with _step("sync"):
+            published = flow.sync(workspace, PROJECT, str(workspace.root / "bucket"), FORMATS)
+            say(f"version {published.version} published, {published.written} bytes written")
         _tell(workspace, broken)
 
 
@@ -112,6 +124,16 @@ def up(choice: Choice) -> None:
         _greet(studio, workspace, backend)
         _until_asked_to_stop()
     say("Label Studio and the backend are stopped.")
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    """Say which step it was, where one fails."""
+    try:
+        yield
+    except Exception:
+        say(f"The step failed: {name}.")
+        raise
 
 
 def _workspace(choice: Choice) -> Workspace:
@@ -177,16 +199,31 @@ def _keep_environment(studio: Studio, workspace: Workspace) -> None:
 
 
 def _build_corpus(choice: Choice, workspace: Workspace) -> None:
-    pack = choice.pack or packs.default_pack()
-    if pack not in packs.PACKS:
-        raise Mendable(f"There is no pack {pack!r}.", mend=f"Take one of: {', '.join(packs.PACKS)}.")
-    pictures = packs.PACKS[pack](workspace.root / "cache", workspace.root, track, limit=choice.limit)
+    pack = _pack(choice, workspace)
+    limit = choice.limit or LIMITS.get(pack)
+    pictures = packs.PACKS[pack](workspace.root / "cache", workspace.root, track, limit=limit)
     fit, queries = corpus.split(pictures, choice.queries, SEED)
     if not workspace.corpus.exists():
         tags = model.machine_tags(pictures, track=track)
         corpus.write(pictures, workspace.root, n_queries=choice.queries, seed=SEED, tags=tags, pack=pack)
     model.build(fit, workspace.root / "model", track=track, threads=os.cpu_count() or 1)
     say(f"{len(pictures)} pictures of {pack}; {len(queries)} queries on things that the model was not fitted to")
+
+
+def _pack(choice: Choice, workspace: Workspace) -> str:
+    """The pack that the workspace was begun with; a new one takes what was asked for."""
+    kept = workspace.root / "pack"
+    if not kept.exists():
+        pack = choice.pack or packs.default_pack()
+        if pack not in packs.PACKS:
+            raise Mendable(f"There is no pack {pack!r}.", mend=f"Take one of: {', '.join(packs.PACKS)}.")
+        files.write(kept, pack + "\n")
+    pack = kept.read_text("utf-8").strip()
+    if choice.pack not in ("", pack):
+        raise Mendable(
+            f"{workspace.root} holds the pack {pack!r} already.", mend="Remove the folder, or take another --workspace."
+        )
+    return pack
 
 
 def _make_project(workspace: Workspace, backend: str) -> None:

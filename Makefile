@@ -1,0 +1,54 @@
+# make demo   the whole job on real pictures, into workspace/demo
+# make up     Label Studio and the backend on that workspace, until Ctrl-C
+# make test   everything that checks the project
+PYTHON ?= python3
+PACK ?=
+VENV := .venv
+STUDIO := .venv-label-studio
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test format clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: install
+	@$(VENV)/bin/ls-retrieval demo --pack "$(PACK)" || { code=$$?; echo "make demo: ls-retrieval ended with exit code $$code"; exit $$code; }
+
+up: install
+	@$(VENV)/bin/ls-retrieval demo --up || { code=$$?; echo "make up: ls-retrieval ended with exit code $$code"; exit $$code; }
+
+install:
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.demo $(STUDIO)/.installed
+
+test: install $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(STUDIO) workspace/demo
+
+$(VENV)/.demo: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing the tool with torch into $(VENV) (some minutes; up to 7 GB, less with a CPU build of torch)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	@$(VENV)/bin/python -m pip install --quiet --editable '.[backend,demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.demo
+	@echo "Installing what the tests need into $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --editable '.[backend,demo,dev]'
+	@touch $@
+
+# Label Studio pins much of what the tool needs in other versions: an environment of its own
+$(STUDIO)/.installed: Makefile
+	@echo "Installing Label Studio into $(STUDIO) (1 GB)"
+	@test -x $(STUDIO)/bin/python || $(PYTHON) -m venv $(STUDIO)
+	@$(STUDIO)/bin/python -m pip install --quiet label-studio==1.23.2
+	@touch $@

@@ -7,12 +7,13 @@ Only one media URI stands in a card: Label Studio resolves the first URI of a st
 import html
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from label_configs.errors import Mendable
 from label_configs.records import Item, Modality
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:@/]")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
 _SCHEMES = {"", "http", "https", "s3", "gs", "azure-blob"}
 
 
@@ -21,18 +22,21 @@ def text(value: str) -> str:
     escaped = html.escape(value, quote=True)
     kept = re.split(r"(&[a-z0-9#]+;)", escaped)
     inert = [part if n % 2 else _MARKDOWN.sub(lambda m: f"&#{ord(m[0])};", part) for n, part in enumerate(kept)]
-    return re.sub(r"\s*\n\s*", "<br>", "".join(inert).strip())
+    return re.sub(r"\s*[\r\n]\s*", "<br>", "".join(inert).strip())
 
 
 def uri(value: str) -> str:
     """A media URI fit for an HTML attribute. Raises Mendable for schemes that a browser must not follow."""
-    scheme = urlsplit(value).scheme.lower()
+    try:
+        scheme = urlsplit(value).scheme.lower()
+    except ValueError as error:
+        raise Mendable(f"A card cannot show the URI {value[:80]!r}.", why=f"It is malformed: {error}.") from error
     if scheme not in _SCHEMES:
         raise Mendable(
             f"A card cannot show the URI {value[:80]!r}.",
             why=f"Its scheme {scheme!r} is not one of {', '.join(sorted(_SCHEMES - {''}))}.",
         )
-    return html.escape(value.replace(" ", "%20"), quote=True)
+    return html.escape(_BLANK.sub(lambda m: quote(m[0]), value), quote=True)
 
 
 def _text(item: Item, source: str) -> str:

@@ -13,6 +13,8 @@ from label_configs.records import digest
 
 CANT_JUDGE = "cant_judge"
 """The answer of an annotator who cannot tell: neither a grade nor unjudged."""
+CANT_JUDGE_LABEL = "?"
+"""What stands on its button."""
 
 
 class Grade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,11 +102,15 @@ def presets() -> Mapping[str, str]:
 def _problems(rules: Rules) -> list[str]:
     values = [g.value for g in rules.grades]
     known = set(values)
+    numbers = {str(value): value for value in values}
+    ambiguous = [g.label for g in rules.grades if numbers.get(g.label, g.value) != g.value]
+    ambiguous += [g.label for g in rules.grades if g.label in {CANT_JUDGE, CANT_JUDGE_LABEL}]
     checks = {
         "there must be at least two grades": len(values) < 2,
         f"a grade stands twice in {values}": len(known) < len(values),
         f"grades must be 0 or more, found {min(values, default=0)}": min(values, default=0) < 0,
         "two grades have the same label": len({g.label for g in rules.grades}) < len(values),
+        f"labels read as another answer: {ambiguous}": bool(ambiguous),
         f"positive names grades that do not exist: {sorted(rules.positive - known)}": bool(rules.positive - known),
         f"negative names grades that do not exist: {sorted(rules.negative - known)}": bool(rules.negative - known),
         f"positive and negative share {sorted(rules.positive & rules.negative)}": bool(rules.positive & rules.negative),

@@ -79,7 +79,7 @@ def _read(path: Path, make: Callable[[_Row], T], name: str, key: Callable[[T], s
     for number, line in _lines(path):
         try:
             record = make(msgspec.json.decode(line, type=_Row))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             problems.append(f"line {number}: {error}")
             continue
         first = seen.setdefault(key(record), number)

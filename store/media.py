@@ -70,10 +70,14 @@ class Media:
                 f"{record.uri} cannot be encoded: this version reads media from the workspace's folder alone.",
                 mend="Copy the media beside the corpus and name them by relative path.",
             )
-        path = (self.root / record.uri).resolve()
+        try:
+            path = (self.root / record.uri).resolve()
+            there = path.is_file()
+        except (OSError, RuntimeError, ValueError) as error:  # too long a name, a loop of links, a NUL
+            raise Unreadable(f"{record.uri[:80]!r} names no file: {error}.") from error
         if not path.is_relative_to(self.root.resolve()):
             raise Unreadable(f"{record.uri} lies outside the workspace.", mend="Copy it into the workspace.")
-        if not path.is_file():
+        if not there:
             raise Unreadable(f"There is no file {path}.")
         return path
 

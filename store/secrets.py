@@ -28,11 +28,17 @@ def need(name: str, purpose: str, environ: Mapping[str, str] = os.environ) -> st
 
 
 def read_private(path: Path) -> str:
-    """Content of a file that nobody but its owner can read. Raises Mendable where that is not so."""
+    """Content of a file that nobody but its owner can read. Raises Mendable where that is not so, or it is empty."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         raise Mendable(f"The secret file {path} cannot be read: {error.strerror}.") from error
     if mode & 0o077:
         raise Mendable(f"The secret file {path} can be read by others (mode {mode:o}).", mend=f"chmod 600 {path}")
-    return path.read_text("utf-8").strip()
+    try:
+        secret = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Mendable(f"The secret file {path} cannot be read as text.") from None
+    if not secret:
+        raise Mendable(f"The secret file {path} is empty.", mend="Write the secret into it.")
+    return secret

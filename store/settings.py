@@ -1,11 +1,13 @@
 """`settings.toml`: everything that may differ between two workspaces and is neither meaning nor secret."""
 
+import json
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from label_configs.errors import Unreadable
 from label_configs.records import Modality
@@ -55,6 +57,12 @@ class Negatives(_Section):
     absolute_margin: float | None = None
     relative_margin: float | None = 0.05
 
+    @model_validator(mode="after")
+    def _has_a_range(self) -> Self:
+        if self.range_min > self.range_max:
+            raise ValueError(f"range_min {self.range_min} is above range_max {self.range_max}")
+        return self
+
 
 class Media(_Section):
     """How annotators' browsers get media: Label Studio's local files, or URIs that they can fetch as they are.
@@ -83,6 +91,12 @@ class Splits(_Section):
 
     dev: Share = 0.1
     test: Share = 0.2
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> Self:
+        if self.dev + self.test > 1:
+            raise ValueError(f"dev and test are {self.dev + self.test:g} of the queries together, more than all")
+        return self
 
 
 class Project(_Section):
@@ -116,7 +130,7 @@ def load(path: Path) -> Settings:
         raise Unreadable(
             f"There is no {path}.", mend=f"`ls-retrieval init --workspace {path.parent}` makes a workspace."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
@@ -132,9 +146,12 @@ def add_project(path: Path, name: str, project: Project) -> None:
     """Append a project's section to settings.toml; the rest of the file stays as somebody wrote it."""
     values = project.model_dump()
     lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
-    text = path.read_text("utf-8").rstrip("\n")
-    files.write(path, "\n".join([text, "", f"[projects.{name}]", *lines, ""]))
+    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+    section = "\n".join(["", f"[projects.{key}]", *lines, ""])
+    there = path.read_bytes()
+    files.write(path, there + (b"" if there.endswith(b"\n") else b"\n") + section.encode())
 
 
 def _toml(value: object) -> str:
-    return str(value) if isinstance(value, int) else f'"{value}"'
+    """A number or a string: JSON's way to write them is TOML's too."""
+    return json.dumps(value, ensure_ascii=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from label_configs import rules as rules_file
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, Unreadable
 from label_configs.rules import Rules
 from store import settings as settings_file
 from store.settings import Project, Settings
@@ -74,7 +74,11 @@ class Workspace:
                 f"There is no {self.rules_path}.",
                 mend=f"`ls-retrieval init --workspace {self.root}` makes one.",
             )
-        return rules_file.parse(self.rules_path.read_text("utf-8"), str(self.rules_path))
+        try:
+            text = self.rules_path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"{self.rules_path} is not UTF-8: {error}.") from error
+        return rules_file.parse(text, str(self.rules_path))
 
     @property
     def settings(self) -> Settings:

@@ -104,6 +104,8 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
         )
     try:
         ids = [str(candidate["id"]) for candidate in data["candidates"]]  # type: ignore[index]
+        if sorted(ids) != sorted(envelope["docs"]):
+            raise ValueError("its candidates are not those of its envelope")
         return Filled(
             project=project,
             task_id=int(task["id"]),
@@ -115,7 +117,7 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
             part=int(envelope["part"]),
             docs=tuple(str(envelope["docs"][c]) for c in ids),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise Unreadable(
             f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
             mend="Restore its data and meta, or delete the task and push the query again in a new round.",

@@ -11,14 +11,22 @@ from typing import Any
 from label_configs.forms import envelope, template
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Judgment, Modality, Pool, Query
-from label_configs.rules import CANT_JUDGE, Rules
+from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
 
 _CONTROL = re.compile(r"rel_(\d+)")
+_NAMELESS = "(none)"
 
 
 def xml(rules: Rules, query: Modality, candidates: Modality) -> str:
     """The labeling config. It accepts bare queries: no tag with a name reads `$candidates`."""
-    return template.render("graded.xml", rules=rules, query=query, candidates=candidates, cant_judge=CANT_JUDGE)
+    return template.render(
+        "graded.xml",
+        rules=rules,
+        query=query,
+        candidates=candidates,
+        cant_judge=CANT_JUDGE,
+        cant_judge_label=CANT_JUDGE_LABEL,
+    )
 
 
 def tasks(
@@ -51,16 +59,17 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
     """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
     if annotation.get("was_cancelled"):
         return Decoded([_judgment(task, annotation, annotator, "flag", "skipped", "", -1, "manual", False)], [])
-    regions = annotation.get("result") or []
+    regions, problems = _regions(task, annotation)
     untouched = bool(regions) and all(r.get("origin") == "prediction" for r in regions)
     found: dict[int, Judgment] = {}
-    problems = []
     for region in regions:
         try:
             position = _position(region, task)
             value = _value(region, rules)
+            if position in found:
+                raise ValueError(f"it is answered twice; {found[position].value!r} is kept, {value!r} is not")
         except ValueError as error:
-            problems.append(f"{task.place(annotation, region.get('from_name'))}: {error}")
+            problems.append(f"{task.place(annotation, region.get('from_name') or _NAMELESS)}: {error}")
             continue
         kind = "flag" if value == CANT_JUDGE else "grade"
         origin = str(region.get("origin") or "manual")
@@ -80,6 +89,15 @@ def _region(position: int, value: str) -> dict[str, object]:
     }
 
 
+def _regions(task: Filled, annotation: Annotation) -> tuple[list[dict[str, Any]], list[str]]:
+    """The regions of an annotation, and a problem for each thing among them that is none."""
+    result: Any = annotation.get("result") or []
+    listed = result if isinstance(result, list) else [result]
+    place = task.place(annotation, _NAMELESS)
+    odd = [f"{place}: expected a region, found {one!r}" for one in listed if not isinstance(one, dict)]
+    return [one for one in listed if isinstance(one, dict)], odd
+
+
 def _position(region: Mapping[str, Any], task: Filled) -> int:
     match = _CONTROL.fullmatch(str(region.get("from_name")))
     if not match:
@@ -94,7 +112,7 @@ def _value(region: Mapping[str, Any], rules: Rules) -> str:
     """The grade or CANT_JUDGE; a choice is stored by its alias, or by its label in configs without aliases."""
     known = {str(g.value): str(g.value) for g in rules.grades}
     known |= {g.label: str(g.value) for g in rules.grades}
-    known |= {CANT_JUDGE: CANT_JUDGE}
+    known |= {CANT_JUDGE: CANT_JUDGE, CANT_JUDGE_LABEL: CANT_JUDGE}
     value = region.get("value")
     choices = value.get("choices") if isinstance(value, dict) else None
     if not isinstance(choices, list) or len(choices) != 1:

@@ -1,0 +1,197 @@
+"""Columns, pools and judgments: parts are only ever added, and what stands is read from all of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from label_configs.records import Candidate, Judgment, Pool, ScoredDoc
+from store import columns, pools
+from store.judgments import Known, Table
+
+SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64())])
+POOL = Pool(
+    query_id="q1",
+    candidates=(
+        Candidate(doc_id="b", source="dense", score=0.25, rank=1, reason="near"),
+        Candidate(doc_id="a", source="gold", role="control", score=-1.5),
+    ),
+    encoder="e1",
+    index="i1",
+    seed=7,
+)
+GRADE = Judgment(
+    kind="grade",
+    project=7,
+    task_id=42,
+    annotation_id=9,
+    updated_at="2026-11-22T10:00:00.000000Z",
+    query_id="q1",
+    doc_id="a",
+    value="0",
+    annotator="ann",
+    rules_hash="r",
+    pool_id="p",
+    form="graded",
+    round=1,
+    position=0,
+)
+FULL = replace(
+    GRADE,
+    annotation_id=10,
+    other_doc_id="b",
+    rank=0,
+    start=0.0,
+    end=1.5,
+    reasons=("colour", "größe"),
+    flags=("unsure",),
+    side="left",
+    lead_time=0.0,
+    origin="prediction",
+    untouched=True,
+)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path / "judgments" / "7")
+
+
+# --- columns
+
+
+def test_no_parts_are_an_empty_table_of_the_schema(tmp_path: Path) -> None:
+    empty = columns.read([], SCHEMA)
+    assert (empty.num_rows, empty.schema) == (0, SCHEMA)
+
+
+def test_parts_are_read_in_the_order_given(tmp_path: Path) -> None:
+    for name in "ab":
+        columns.write(columns.table([{"id": name, "n": 1, "unknown": 2}], SCHEMA), tmp_path / name)
+    assert columns.read([tmp_path / "b", tmp_path / "a"], SCHEMA)["id"].to_pylist() == ["b", "a"]
+
+
+def test_a_row_that_lacks_a_field_is_an_error() -> None:
+    with pytest.raises(KeyError, match="n"):
+        columns.table([{"id": "a"}], SCHEMA)
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        columns.write(columns.table([{"id": "x", "n": None}], SCHEMA), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# --- pools
+
+
+def test_without_pools_nothing_is_written_and_nothing_found(tmp_path: Path) -> None:
+    pools.append(tmp_path / "pools", [])
+    pools.append_run(tmp_path / "pools", 1, [])
+    assert not (tmp_path / "pools").exists()
+    assert (pools.load(tmp_path / "pools"), pools.run(tmp_path / "pools")) == ({}, [])
+
+
+def test_pools_come_back_whole_and_in_display_order(tmp_path: Path) -> None:
+    other = replace(POOL, query_id="q2", candidates=POOL.candidates[::-1])
+    pools.append(tmp_path, [POOL, other])
+    assert pools.load(tmp_path) == {POOL.pool_id: POOL, other.pool_id: other}
+
+
+def test_writing_the_same_pools_again_changes_no_byte(tmp_path: Path) -> None:
+    pools.append(tmp_path, [POOL])
+    before = contents(tmp_path)
+    pools.append(tmp_path, [POOL])
+    assert len(before) == 1
+    assert contents(tmp_path) == before
+
+
+def test_a_new_round_is_a_new_part_and_becomes_the_latest(tmp_path: Path) -> None:
+    again = replace(POOL, round=2)
+    alone = replace(POOL, query_id="q2")
+    pools.append(tmp_path, [again])
+    pools.append(tmp_path, [POOL, alone])
+    found = pools.load(tmp_path)
+    assert list(found.values()) == [POOL, alone, again]
+    assert pools.latest([again, POOL, alone]) == {"q1": again, "q2": alone}
+
+
+def test_a_run_is_of_each_query_the_ranking_of_the_latest_round(tmp_path: Path) -> None:
+    first = [ScoredDoc("q1", "a", 0.5), ScoredDoc("q1", "b", 0.25), ScoredDoc("q2", "a", 1.0)]
+    second = [ScoredDoc("q1", "c", 0.75)]
+    pools.append_run(tmp_path, 2, second)
+    pools.append_run(tmp_path, 1, first)
+    assert sorted(pools.run(tmp_path)) == [ScoredDoc("q1", "c", 0.75), ScoredDoc("q2", "a", 1.0)]
+
+
+# --- judgments
+
+
+def test_a_table_that_was_never_written_is_empty(table: Table) -> None:
+    table.append([], {})
+    assert (table.known(), table.current(), table.cursor()) == ({}, [], None)
+    assert not table.folder.exists()
+
+
+def test_judgments_come_back_as_they_were_with_nothing_and_with_everything_set(table: Table) -> None:
+    table.append([GRADE, FULL], {})
+    assert table.current() == [GRADE, FULL]
+
+
+def test_an_edit_is_a_new_revision_that_replaces_every_row_of_its_annotation(table: Table) -> None:
+    second = replace(GRADE, doc_id="b", position=1)
+    edited = replace(GRADE, value="3", updated_at="2026-11-22T11:00:00.000000Z")
+    known = table.known()
+    table.append([GRADE, second, FULL], known)
+    table.append([edited], known)
+    assert table.current() == [FULL, edited]
+    assert table.known() == known
+    assert known[9] == Known(task_id=42, updated_at="2026-11-22T11:00:00.000000Z", revision=2, deleted=False)
+    assert known[10].revision == 1
+
+
+def test_a_deletion_is_a_revision_that_leaves_nothing_standing(table: Table) -> None:
+    known = table.known()
+    table.append([GRADE, FULL], known)
+    table.append([replace(GRADE, value="deleted", kind="flag")], known, deleted=True)
+    assert table.current() == [FULL]
+    assert (known[9].revision, known[9].deleted) == (2, True)
+    assert table.known() == known
+
+
+def test_an_annotation_that_comes_back_after_its_deletion_stands_again(table: Table) -> None:
+    known = table.known()
+    for deleted in (False, True, False):
+        table.append([GRADE], known, deleted=deleted)
+    assert table.current() == [GRADE]
+    assert (known[9].revision, known[9].deleted) == (3, False)
+
+
+def test_parts_that_are_there_are_never_written_again(table: Table) -> None:
+    known = table.known()
+    table.append([GRADE], known)
+    before = contents(table.folder)
+    table.append([FULL], known)
+    after = contents(table.folder)
+    assert sorted(after) == ["000001.parquet", "000002.parquet"]
+    assert after["000001.parquet"] == before["000001.parquet"]
+
+
+def test_the_order_of_revisions_holds_past_the_tenth_part(table: Table) -> None:
+    known = table.known()
+    for n in range(12):
+        table.append([replace(GRADE, value=str(n))], known)
+    assert [j.value for j in table.current()] == ["11"]
+    assert table.known()[9].revision == 12
+
+
+def test_the_cursor_is_the_last_bookmark(table: Table) -> None:
+    table.bookmark("2026-11-22T10:00:00.000000Z")
+    table.bookmark("2026-11-22T11:00:00.000000Z")
+    assert table.cursor() == "2026-11-22T11:00:00.000000Z"
+    assert table.current() == []

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 Modality = Literal["text", "image", "audio", "video"]
@@ -81,6 +81,11 @@ class Pool:
     def pool_id(self) -> str:
         """Hash of query, documents in display order, seed and round; scores do not change it."""
         return digest(self.query_id, *(c.doc_id for c in self.candidates), self.seed, self.round)
+
+    def shuffled(self) -> "Pool":
+        """The pool in the order that its seed gives, whatever order it is in: by a hash of seed, query and document."""
+        order = {c.doc_id: digest(self.seed, self.query_id, self.round, c.doc_id) for c in self.candidates}
+        return replace(self, candidates=tuple(sorted(self.candidates, key=lambda c: order[c.doc_id])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
             _same(there, wanted)
             changed = projects.update(client, there, workspace.rules)
             yield f"project {wanted.name}: {there.id}, {'changed ' + ', '.join(changed) if changed else 'as it was'}"
+            if there.votes != wanted.settings["votes"]:
+                yield f"votes stay {there.votes}: change [projects.{wanted.name}] in settings.toml, and run init"
         if workspace.settings.media.serve == "local-files" and there.candidates != "text":
             (root / "media").mkdir(exist_ok=True)
             projects.ensure_media(client, there, root / "media")

@@ -143,7 +143,7 @@ def push(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", dry
 
     done = flow.push(_workspace(workspace), project, dry_run=dry_run)
     verb = "would be made" if dry_run else "made"
-    typer.echo(f"{done.made} tasks {verb}, {done.there} were there, {done.doubles_removed} doubles removed")
+    typer.echo(f"{done.made} tasks {verb}, {done.there} were there, {done.removed} removed")
 
 
 @app.command()
@@ -232,7 +232,7 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")]) -> None:
     opened = bucket.open_bucket(url)
     problems = bucket.verify(opened)
     if problems:
-        raise Unreadable(f"{url} is damaged.", problems=problems, mend="Run sync again.")
+        raise Unreadable(f"{url} is damaged.", problems=problems, mend="Delete these parts, and run sync again.")
     manifest = bucket.manifest(opened)
     if manifest is None:
         raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
@@ -284,6 +284,8 @@ def _stop(message: str, code: int) -> None:
 def _workspace(root: Path) -> "Workspace":
     from store.workspace import Workspace
 
+    if not root.is_dir():
+        raise Mendable(f"There is no workspace {root}.", mend=f"`ls-retrieval init --workspace {root}` makes one.")
     return Workspace(root)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_configs import rules as rules_file
+from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query
 from ls_retrieval.progress import bar
@@ -107,6 +108,10 @@ def make_pools(workspace: Workspace, given: Mapping[str, int] | None = None) -> 
 
     chosen = workspace.settings.model_copy(update={"pool": workspace.settings.pool.model_copy(update=given)})
     asked = corpus.queries(workspace.queries)
+    if not asked:
+        raise Mendable(
+            f"There are no queries in {workspace.queries}.", mend='One JSON object a line: {"text": "an owl at night"}'
+        )
     have = {pool.query_id for pool in pools.load(workspace.pools).values()}
     missing = [query for query in asked if query.query_id not in have]
     if missing:

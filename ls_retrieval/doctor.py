@@ -74,8 +74,9 @@ def _label_studio(workspace: Workspace) -> Iterator[Finding]:
         for name, project in workspace.settings.projects.items():
             with explained(f"looking for project {name} ({project.id})"):
                 client.projects.get(project.id)
+                backends = client.ml.list(project=project.id)
             yield Finding(True, f"project {name} is {project.id}")
-            for backend in client.ml.list(project=project.id):
+            for backend in backends:
                 connected = str(backend.state or "")
                 mend = str(backend.error_message or "Start it: ls-retrieval serve") if connected != "CO" else ""
                 yield Finding(connected == "CO", f"ML backend {backend.url} of {name}: {connected}", mend)

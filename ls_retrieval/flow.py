@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
@@ -31,7 +32,7 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
         raise Mendable("There are no pools yet.", mend=f"Run `ls-retrieval pool --workspace {workspace.root}` first.")
     arranged = [presenter.arrange(pool) for pool in latest.values() if pool.query_id in presenter.queries]
     if not dry_run:
-        pools.append(workspace.pools, [pool for pool in arranged if pool not in latest.values()])
+        pools.append(workspace.pools, [pool for pool in arranged if pool != latest[pool.query_id]])
     with bar("Making cards", len(arranged)) as advance:
         tasks: list[Task] = []
         for pool in arranged:
@@ -80,7 +81,7 @@ def sync(workspace: Workspace, project: str, to: str, formats: Sequence[str], *,
     """Pull, consensus, gates, formats, publish. A gate that fails publishes nothing."""
     names = exporting.known(formats)
     fingerprint = pulling.fingerprint(compose.pseudonym_key(workspace))
-    bucket = buckets.open_bucket(to)
+    bucket = buckets.open_bucket(to, make=not dry_run)
     _same_key(buckets.manifest(bucket), fingerprint)
     if not dry_run:
         tell(pull(workspace, project))
@@ -88,11 +89,13 @@ def sync(workspace: Workspace, project: str, to: str, formats: Sequence[str], *,
     figures = summary(data)
     checked = gates.check(figures, workspace.settings.gates)
     gates.enforce(checked)
-    with bar("Writing data sets", len(names)) as advance:
-        paths = exporting.export(data, names, workspace.exports, advance=advance)
-    about = exporting.about(data, figures, checked, fingerprint)
-    with bar("Publishing", len(paths)) as advance:
-        return buckets.publish(bucket, workspace.exports, paths, about, dry_run=dry_run, advance=advance)
+    with TemporaryDirectory() as aside:
+        out = Path(aside) if dry_run else workspace.exports
+        with bar("Writing data sets", len(names)) as advance:
+            paths = exporting.export(data, names, out, advance=advance)
+        about = exporting.about(data, figures, checked, fingerprint)
+        with bar("Publishing", len(paths)) as advance:
+            return buckets.publish(bucket, out, paths, about, dry_run=dry_run, advance=advance)
 
 
 def _same_key(manifest: dict[str, object] | None, fingerprint: str) -> None:

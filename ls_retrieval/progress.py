@@ -1,4 +1,4 @@
-"""Progress of long work: a live bar on a terminal, and a line at its end anywhere."""
+"""Progress of long work: a live bar on a terminal, lines in a log, and the time that it took."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,19 +12,41 @@ T = TypeVar("T")
 Advance = Callable[[int], None]
 
 err = Console(stderr=True, highlight=False)
+_QUIET = 5.0
+"""Seconds between two lines of progress in a log."""
 
 
 @contextmanager
 def bar(doing: str, total: int | None = None) -> Iterator[Advance]:
-    """A bar while the block runs; the callable that it gives is told how many steps were done."""
+    """Progress while the block runs; the callable that it gives is told how many steps were done."""
     begun = time.monotonic()
-    if not err.is_terminal:
-        err.print(f"{doing} …")
+    with _live(doing, total) if err.is_terminal else _lines(doing, total) as advance:
+        yield advance
+    err.print(f"{doing}: {time.monotonic() - begun:.1f} s")
+
+
+@contextmanager
+def _live(doing: str, total: int | None) -> Iterator[Advance]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(doing, total=total)
         yield lambda done: progress.advance(task, done)
-    err.print(f"{doing}: {time.monotonic() - begun:.1f} s")
+
+
+@contextmanager
+def _lines(doing: str, total: int | None) -> Iterator[Advance]:
+    """For logs: a line when work begins, and one every few seconds."""
+    err.print(f"{doing} …")
+    done, told = 0, time.monotonic()
+
+    def advance(steps: int) -> None:
+        nonlocal done, told
+        done += steps
+        if time.monotonic() - told >= _QUIET:
+            told = time.monotonic()
+            err.print(f"{doing}: {done}" + (f" of {total}" if total else ""))
+
+    yield advance
 
 
 def track(sequence: Iterable[T], description: str) -> Iterator[T]:

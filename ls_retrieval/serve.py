@@ -2,24 +2,27 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable
 from label_configs.records import Query
-from ls_retrieval import compose
-from store import corpus, secrets
+from ls_retrieval import compose, ports
+from ml_backend import lifeline
+from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync.fill import bare_query, fill, fill_project
 from sync.label_studio import connected
+from sync.present import Presenter
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 POLL = 15.0
 """Seconds between two looks for bare tasks."""
 _STOP = 10.0
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_RESTART = 1.0
+_GLANCE = 0.1
+_LOOPBACK = {"127.0.0.1", "localhost"}
 
 
 class Filler:
@@ -44,8 +49,10 @@ class Filler:
 
         self._workspace = Workspace(Path(environment["LSR_WORKSPACE"]))
         self.retriever = Retriever(self._workspace.root, RemoteEncoders(Path(environment["LSR_ENCODER_SOCKET"])))
+        self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
         self._url = secrets.find("LABEL_STUDIO_URL", environment)
         self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
+        self._presenters: dict[str, tuple[object, Presenter]] = {}
 
     @property
     def able(self) -> bool:
@@ -53,40 +60,57 @@ class Filler:
         return bool(self._url and self._key)
 
     def task(self, project: int, task: "Task") -> "Task | None":
-        """Fill the one task that somebody is opening."""
+        """Fill the one task that somebody is opening; None while it is being filled already.
+
+        Label Studio asks about a task whenever it is read through its API, by the filling itself too.
+        """
         name = self._name(project)
         if name is None:
             return None
-        presenter = compose.presenter(self._workspace, name)
-        with connected(self._url or "", self._key or "") as client:
+        presenter = self._presenter(name)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._locks / f"filling-{task['id']}", "filling this task"))
+            except Mendable:
+                return None
+            client = stack.enter_context(connected(self._url or "", self._key or ""))
             query = bare_query({"data": task.get("data")}, presenter)
             if query is not None:
-                self._keep(query)
+                self._keep(presenter, query)
             return fill(client, presenter, int(task["id"]), self.retriever.propose)
 
     def project(self, project: int) -> None:
         """Fill all bare tasks of a project that nobody works on."""
         name = self._name(project)
         if name is not None:
-            presenter = compose.presenter(self._workspace, name)
+            presenter = self._presenter(name)
             with connected(self._url or "", self._key or "") as client:
-                fill_project(client, presenter, self.retriever.propose, keep=self._keep)
+                fill_project(client, presenter, self.retriever.propose, keep=partial(self._keep, presenter))
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
         while not stop.wait(POLL):
-            for project in Workspace(self._workspace.root).settings.projects.values():
-                try:
-                    self.project(project.id)
-                except Mendable as error:
-                    print(f"project {project.id} was not filled: {error}", file=sys.stderr, flush=True)
+            with _told("no project was looked at"):
+                for project in self._workspace.settings.projects.values():
+                    with _told(f"project {project.id} was not filled"):
+                        self.project(project.id)
 
-    def _keep(self, query: Query) -> None:
-        if query.query_id not in {q.query_id for q in corpus.queries(self._workspace.queries)}:
+    def _keep(self, presenter: Presenter, query: Query) -> None:
+        if query.query_id not in presenter.queries:
             corpus.add_live(self._workspace.queries, query)
 
+    def _presenter(self, name: str) -> Presenter:
+        """The project's presenter, made anew when a file that it was made from has changed."""
+        there = self._workspace
+        sources = (there.rules_path, there.settings_path, there.corpus, there.queries, there.index / "current.json")
+        seen = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in sources]
+        kept = self._presenters.get(name)
+        if kept is None or kept[0] != seen:
+            kept = self._presenters[name] = (seen, compose.presenter(there, name))
+        return kept[1]
+
     def _name(self, project: int) -> str | None:
-        projects = Workspace(self._workspace.root).settings.projects
+        projects = self._workspace.settings.projects
         return next((name for name, one in projects.items() if one.id == project), None)
 
 
@@ -94,14 +118,26 @@ def application() -> "Flask":
     """The app of one web worker, for gunicorn; its workspace and socket come from the environment."""
     from ml_backend.app import Credentials, create_app
 
-    filler = Filler(os.environ)
-    user, password = secrets.find("BASIC_AUTH_USER"), secrets.find("BASIC_AUTH_PASS")
+    lifeline.hold(os.getppid())
+    filler, login = Filler(os.environ), _login(os.environ)
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,
         wake=filler.project if filler.able else None,
-        credentials=Credentials(user, password) if user and password else None,
+        credentials=Credentials(*login) if login else None,
     )
+
+
+def _login(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """User and password that the backend asks for, where they are set."""
+    user, password = secrets.find("BASIC_AUTH_USER", environment), secrets.find("BASIC_AUTH_PASS", environment)
+    if bool(user) != bool(password):
+        raise Mendable(
+            f"{'BASIC_AUTH_PASS' if user else 'BASIC_AUTH_USER'} is not set.",
+            why="Half of the credentials would protect nothing.",
+            mend="Set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither.",
+        )
+    return (user, password) if user and password else None
 
 
 @contextmanager
@@ -114,22 +150,23 @@ def running_backend(
     to others without credentials, or a backend that does not come up.
     """
     given = {**os.environ, **(environment or {})}
-    if host not in _LOOPBACK and not (given.get("BASIC_AUTH_USER") and given.get("BASIC_AUTH_PASS")):
+    if _login(given) is None and host not in _LOOPBACK:
         raise Mendable(
             f"The backend does not listen on {host} without credentials.",
             why="Everybody who reaches it could read the corpus and write tasks.",
             mend="Set BASIC_AUTH_USER and BASIC_AUTH_PASS, or use --host 127.0.0.1.",
         )
-    port = _free(host, port)
+    port = ports.free(port, "the backend", host)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsr-"))) / "encoders"
-        given |= {"LSR_WORKSPACE": str(workspace.root.resolve()), "LSR_ENCODER_SOCKET": str(place)}
         root = str(workspace.root.resolve())
-        stack.enter_context(_process([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
+        given |= {"LSR_WORKSPACE": root, "LSR_ENCODER_SOCKET": str(place), lifeline.VARIABLE: "stdin"}
+        given["XDG_RUNTIME_DIR"] = str(place.parent)  # where gunicorn puts its control socket, one a user otherwise
+        stack.enter_context(_running([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
         gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", f"{host}:{port}"]
         options = ["--workers", str(workers), "--threads", "4", "--timeout", "120", "--log-level", "warning"]
-        web = stack.enter_context(_process([*gunicorn, *options], given))
-        _await(web, host, port)
+        ended = stack.enter_context(_running([*gunicorn, *options], given))
+        _await(ended, host, port)
         stack.enter_context(_polling(Filler(given)))
         yield f"http://{host}:{port}"
 
@@ -144,32 +181,57 @@ def serve(workspace: Workspace, host: str, port: int, workers: int) -> None:
         stop.wait()
 
 
-def _free(host: str, port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Mendable(
-                f"Port {port} cannot be used for the backend: {error.strerror}.",
-                mend="Stop what listens there, or choose another one with --port.",
-            ) from error
-        return int(probe.getsockname()[1])
+@contextmanager
+def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[threading.Event]:
+    """A child process, started again whenever it ends by itself; gives an event that is set when it first does."""
+    stop, ended = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        while not stop.is_set():
+            with _process(command, environment) as child:
+                while child.poll() is None and not stop.wait(_GLANCE):
+                    pass
+            if not stop.is_set():
+                print(f"{command[2]} ended with {child.returncode}; it is started again.", file=sys.stderr, flush=True)
+                ended.set()
+                stop.wait(_RESTART)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager
 def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process in a group of its own: Ctrl-C reaches it through this process alone."""
-    child = subprocess.Popen(command, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        yield child
-    finally:
-        child.terminate()
+    """A child process in a group of its own: Ctrl-C reaches it through this process alone.
+
+    Its standard input is the lifeline, which closes even when this process is killed.
+    """
+    child = subprocess.Popen(command, env=dict(environment), stdin=subprocess.PIPE, start_new_session=True)
+    with child:
         try:
-            child.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(_STOP)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """The poll goes on whatever happens: what can be mended is said in a sentence, a defect with its traceback."""
+    try:
+        yield
+    except Mendable as error:
+        print(f"{what}: {error}", file=sys.stderr, flush=True)
+    except Exception:
+        print(f"{what}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -184,16 +246,18 @@ def _polling(filler: Filler) -> Iterator[None]:
         stop.set()
 
 
-def _await(web: subprocess.Popen[bytes], host: str, port: int) -> None:
+def _await(ended: threading.Event, host: str, port: int) -> None:
     """Wait until the web workers answer."""
     import requests
 
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and web.poll() is None:
-        try:
-            requests.get(f"http://{host}:{port}/health", timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.1)
-        else:
-            return
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy stands between this machine and itself
+        while time.monotonic() < deadline and not ended.is_set():
+            try:
+                session.get(f"http://{host}:{port}/health", timeout=1).raise_for_status()
+            except requests.RequestException:
+                time.sleep(_GLANCE)
+            else:
+                return
     raise Mendable("The backend did not come up.", mend="Its messages above say why.")

@@ -8,7 +8,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,9 +21,10 @@ from typing import Any
 import requests
 
 from label_configs.errors import Mendable
+from ls_retrieval import ports
+from ls_retrieval.ports import LOOPBACK
 
 ADMIN = "admin@demo.invalid"
-LOOPBACK = "127.0.0.1"
 START_LIMIT = 300.0  # seconds; a first start migrates an empty database, about a minute
 STOP_LIMIT = 10.0  # seconds between asking and forcing
 REQUEST_LIMIT = 30.0  # seconds
@@ -84,7 +84,7 @@ def running_studio(
     """
     if not program.is_file():
         raise Mendable(f"Label Studio is not installed at {program}.", mend="Run `make install`.")
-    port = _free_port(port)
+    port = ports.free(port, "Label Studio")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     url, log = f"http://{LOOPBACK}:{port}", folder / "label-studio.log"
     environment = _environment(folder.resolve(), _kept_password(folder), document_root)
@@ -97,21 +97,6 @@ def running_studio(
             yield Studio(url, folder, admin, process.pid)
         finally:
             _stop(process)
-
-
-def _free_port(port: int) -> int:
-    """The port, seen to be free on loopback; 0 lets the system choose."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections are no listeners
-        try:
-            probe.bind((LOOPBACK, port))
-        except (OSError, OverflowError) as error:
-            raise Mendable(
-                f"Port {port} cannot be used for Label Studio.",
-                why=str(error),
-                mend="Stop the program that listens there, or choose another port; 0 takes a free one.",
-            ) from error
-        return int(probe.getsockname()[1])
 
 
 def _environment(folder: Path, password: str, document_root: Path | None) -> dict[str, str]:

@@ -27,7 +27,7 @@ def overview(figures: Summary) -> Table:
         "gold answered rightly": _share(figures["gold_accuracy"]),
         "pre-ranking": f"nDCG@10 {_number(figures['ndcg10'])}, judged@10 {_share(figures['judged10'])}",
         "mined hard negatives": f"{figures['mined']} judged: {figures['mined_negative']} confirmed, "
-        f"{figures['mined_positive']} turned out to be positives",
+        f"{figures['mined_positive']} found positive",
     }
     for name, value in rows.items():
         table.add_row(name, str(value))

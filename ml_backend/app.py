@@ -35,7 +35,7 @@ def create_app(
     credentials: Credentials | None = None,
 ) -> Flask:
     """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project."""
-    app = Flask(__name__)
+    app, waker = Flask(__name__), _Waker(wake) if wake else None
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
 
     @app.before_request
@@ -61,8 +61,8 @@ def create_app(
     @app.post("/webhook")
     def webhook() -> dict[str, str]:
         event = protocol.decode_webhook(request.get_data())
-        if wake is not None and event.project is not None and event.action in _WAKING:
-            threading.Thread(target=_quietly, args=(wake, event.project), daemon=True).start()
+        if waker is not None and event.project is not None and event.action in _WAKING:
+            waker.wake(event.project)
         return {"status": "ok"}
 
     @app.get("/versions")
@@ -102,11 +102,26 @@ def _quiet(fill: Fill) -> Fill:
     return attempt
 
 
-def _quietly(wake: Callable[[int], None], project: int) -> None:
-    try:
-        wake(project)
-    except Mendable as error:
-        log.warning("project %s was not filled: %s", project, error)
+class _Waker:
+    """Wakes a project in a thread of its own, one at a time: events that come meanwhile are left to the poll."""
+
+    def __init__(self, wake: Callable[[int], None]) -> None:
+        self._wake, self._awake, self._lock = wake, set[int](), threading.Lock()
+
+    def wake(self, project: int) -> None:
+        with self._lock:
+            if project not in self._awake:
+                self._awake.add(project)
+                threading.Thread(target=self._run, args=(project,), daemon=True).start()
+
+    def _run(self, project: int) -> None:
+        try:
+            self._wake(project)
+        except Mendable as error:
+            log.warning("project %s was not filled: %s", project, error)
+        finally:
+            with self._lock:
+                self._awake.discard(project)
 
 
 def _error(error: Exception) -> tuple[dict[str, str], int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from label_configs.records import Item, Query
+from label_configs.records import Item, Query, ScoredDoc
 from ml_backend.encoders.base import Vectors
 from ml_backend.index import Index
 
@@ -37,7 +37,10 @@ class Space:
 
 @dataclass(frozen=True)
 class Collection:
-    """Items by doc_id in the corpus's order, and the spaces by encoder name."""
+    """Items by doc_id in the corpus's order, each in every space, and the spaces by encoder name.
+
+    An index may know more documents: another encoder could not read them, or the corpus has lost them since.
+    """
 
     items: Mapping[str, Item]
     spaces: Mapping[str, Space]
@@ -45,11 +48,18 @@ class Collection:
     @cached_property
     def lexical(self) -> tuple[list[str], Any]:
         """doc_ids and BM25 over titles, captions and metadata; items without words are not in it."""
-        words = {doc_id: words for doc_id, item in self.items.items() if (words := _words(item))}
+        named = {doc_id: words for doc_id, item in self.items.items() if (words := _words(item))}
+        found = {d: words for d, words in zip(named, tokens(list(named.values())), strict=True) if words}
         bm25 = _bm25s().BM25()
-        if words:
-            bm25.index(tokens(list(words.values())), show_progress=False)
-        return list(words), bm25
+        if found:
+            bm25.index(list(found.values()), show_progress=False)
+        return list(found), bm25
+
+    def search(self, name: str, queries: Vectors, k: int) -> list[list[ScoredDoc]]:
+        """The k nearest items of each query vector in one space; what only its index still knows is left out."""
+        index = self.spaces[name].index
+        gone = len(index.doc_ids) - len(self.items)
+        return [[hit for hit in hits if hit.doc_id in self.items][:k] for hits in index.search(queries, k + gone)]
 
     @property
     def encoder(self) -> str:

@@ -59,6 +59,9 @@ def _groups(records: Sequence[Record], size: int) -> Iterator[list[Record]]:
 
 def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, media: Media, found: Embedded) -> None:
     modality = group[0].modality
+    if modality not in encoder.modalities:
+        found.broken.extend(f"{_name(record)}: the encoder does not read {modality}" for record in group)
+        return
     fresh: dict[bytes, tuple[Record, Content]] = {}
     for record in group:
         try:

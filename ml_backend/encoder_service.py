@@ -5,10 +5,12 @@ until then the answer is that they are loading.
 """
 
 import contextlib
+import os
 import socket
 import socketserver
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
+from ml_backend import lifeline
 from ml_backend.embed import content
 from ml_backend.encoders.base import Content, Encoder, NotReady, Vectors
 from store.media import Media
@@ -56,7 +59,7 @@ class RemoteEncoders:
             answer = self._call(Ask(encoder="", modality="text"), timeout=_GLANCE)
         except NotReady:
             return False
-        return not answer.loading
+        return not answer.loading and not answer.error
 
     def encode(self, encoder: str, modality: Modality, contents: list[Content]) -> Vectors:
         """See Encoder.encode. Raises NotReady while weights load, Mendable for what cannot be encoded."""
@@ -107,13 +110,17 @@ def _answer(service: _Service, ask: Ask) -> Answer:
         return Answer(loading=not service.failure, error=service.failure)
     if not ask.texts and not ask.media:
         return Answer()
+    encoder = service.encoders.get(ask.encoder)
+    if encoder is None or ask.modality not in encoder.modalities:
+        return Answer(error=f"There is no encoder {ask.encoder!r} for {ask.modality}.")
     try:
         with service.turn:
-            vectors = service.encoders[ask.encoder].encode(ask.modality, ask.texts or ask.media)
+            vectors = encoder.encode(ask.modality, ask.texts or ask.media)
     except Mendable as error:
         return Answer(error=error.what)
-    except KeyError:
-        return Answer(error=f"There is no encoder {ask.encoder!r} for {ask.modality}.")
+    except Exception:
+        traceback.print_exc()
+        return Answer(error=f"The encoder {ask.encoder!r} failed; the backend's log says where.")
     return Answer(dim=vectors.shape[1], vectors=vectors.tobytes())
 
 
@@ -142,6 +149,8 @@ def run(workspace: Workspace, path: Path) -> None:
     """Listen, load the weights, answer until the process is stopped."""
     from ml_backend.library import encoder_settings, load_encoder
 
+    lifeline.hold(os.getpid())
+    path.unlink(missing_ok=True)
     with _Service(str(path), _Handler) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
         try:

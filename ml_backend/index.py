@@ -32,11 +32,14 @@ class Index:
 
     def search(self, queries: Vectors, k: int) -> list[list[ScoredDoc]]:
         """The k nearest documents of each query vector, best first; ties by position in the corpus."""
+        if k < 1:
+            return [[] for _ in queries]
         scores, found = self.faiss.search(np.ascontiguousarray(queries), min(k, len(self.doc_ids)))
-        return [
-            [ScoredDoc("", self.doc_ids[row], float(score)) for score, row in zip(s, r, strict=True) if row >= 0]
+        ranked = [
+            sorted((-float(score), int(row)) for score, row in zip(s, r, strict=True) if row >= 0)
             for s, r in zip(scores, found, strict=True)
         ]
+        return [[ScoredDoc("", self.doc_ids[row], -score) for score, row in hits] for hits in ranked]
 
     def vectors(self, doc_ids: Sequence[str]) -> Vectors:
         """The documents' vectors, shape (len(doc_ids), dim)."""
@@ -91,5 +94,5 @@ def load(folder: Path, name: str) -> Index:
     place = folder / fingerprint / version
     faiss.cvar.distance_compute_blas_threshold = 20  # the default makes batches of under 250 queries many times slower
     doc_ids = tuple(json.loads((place / "doc_ids.json").read_text("utf-8")))
-    flat = faiss.read_index(str(place / "flat.faiss"), faiss.IO_FLAG_MMAP)
+    flat = faiss.read_index(str(place / "flat.faiss"), faiss.IO_FLAG_MMAP_IFC)  # IO_FLAG_MMAP would copy a flat index
     return Index(fingerprint, version, doc_ids, {d: n for n, d in enumerate(doc_ids)}, flat)

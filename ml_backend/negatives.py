@@ -4,9 +4,11 @@ The rules only propose. Whatever they choose is shown to people, and leaves as a
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from label_configs.records import Candidate, ScoredDoc
+from ml_backend.proposers import neighbours
 from ml_backend.proposers.request import Request
 from store.settings import Negatives
 
@@ -22,19 +24,19 @@ class Ranked(NamedTuple):
 def eligible(hits: Sequence[ScoredDoc], positive: float | None, rule: Negatives) -> Iterator[ScoredDoc]:
     """The hits that may serve as negatives, in their order.
 
-    hits: by falling similarity, known positives left out. positive: the similarity of the known positive; with
+    hits: nearest first, known positives left out. positive: the similarity of the known positive; with
     several, the lowest. Parameters as in sentence-transformers' `mine_hard_negatives`; the relative margin is that
-    of NV-Retriever (arXiv 2407.15831): a negative scores at most (1 - margin) times the positive.
+    of NV-Retriever (arXiv 2407.15831), as a share of the positive's magnitude: a negative scores at most
+    positive - |positive| · margin. As there, range_max counts ranks before the other rules, range_min after them.
     """
     limits = [rule.max_score] if rule.max_score is not None else []
     if positive is not None and rule.absolute_margin is not None:
         limits.append(positive - rule.absolute_margin)
     if positive is not None and rule.relative_margin is not None:
-        limits.append(positive * (1 - rule.relative_margin))
-    for hit in hits[rule.range_min : rule.range_max]:
-        above_least = rule.min_score is None or hit.score >= rule.min_score
-        if above_least and all(hit.score <= limit for limit in limits):
-            yield hit
+        limits.append(positive - abs(positive) * rule.relative_margin)
+    near = (hit for hit in hits[: rule.range_max] if all(hit.score <= limit for limit in limits))
+    far_enough = (hit for hit in near if rule.min_score is None or hit.score >= rule.min_score)
+    yield from islice(far_enough, rule.range_min, None)
 
 
 def mine(request: Request, rule: Negatives, wanted: int, taken: frozenset[str]) -> list[Candidate]:
@@ -64,7 +66,7 @@ def _near_misses(request: Request, rule: Negatives) -> Iterator[Ranked]:
     known = set(request.positives)
     for name, space in request.collection.spaces.items():
         vector = request.vectors[name]
-        hits = space.index.search(vector[None, :], rule.range_max + len(known))[0]
+        hits = request.collection.search(name, vector[None, :], rule.range_max + len(known))[0]
         positive = min((space.index.vectors(sorted(known)) @ vector).tolist()) if known else None
         yield Ranked(f"near-miss:{name}", [h for h in hits if h.doc_id not in known], positive)
 
@@ -73,12 +75,11 @@ def _look_alikes(request: Request, rule: Negatives) -> Iterator[Ranked]:
     known = set(request.positives)
     if not known:
         return
+    nearest = neighbours.propose(request, rule.range_max)
     for name, space in request.collection.spaces.items():
         vector = request.vectors[name]
-        near: dict[str, None] = {}
-        for hits in space.index.search(space.index.vectors(sorted(known)), rule.range_max + len(known)):
-            near |= dict.fromkeys(hit.doc_id for hit in hits if hit.doc_id not in known)
-        similar: list[float] = (space.index.vectors(list(near)) @ vector).tolist() if near else []
+        near = [hit.doc_id for hit in nearest[f"neighbours:{name}"]]
+        similar: list[float] = (space.index.vectors(near) @ vector).tolist() if near else []
         positive = min((space.index.vectors(sorted(known)) @ vector).tolist())
         hits = [ScoredDoc("", doc_id, score) for doc_id, score in zip(near, similar, strict=True)]
         yield Ranked(f"look-alike:{name}", hits, positive)

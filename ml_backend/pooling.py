@@ -39,16 +39,17 @@ def build(query: Query, collection: Collection, settings: Settings, *, round_: i
 
     chosen = _gold(request, choice.gold_share, seeded)
     taken = frozenset(request.positives)
-    chosen += _random(collection, taken | {hit.doc_id for hit in ranking}, choice.random, seeded)
+    drawn = min(choice.random, choice.depth - len(chosen))
+    chosen += _random(collection, taken | {hit.doc_id for hit in ranking}, drawn, seeded)
     head = [hit for hit in ranking if hit.doc_id not in {c.doc_id for c in chosen}]
-    plain = max(0, choice.depth - len(chosen) - choice.hard)
+    hard = min(choice.hard, choice.depth - len(chosen))
+    plain = choice.depth - len(chosen) - hard
     chosen += [Candidate(doc_id=hit.doc_id, source=hit.source, reason="fused") for hit in head[:plain]]
-    chosen += negatives.mine(request, settings.negatives, choice.hard, taken | {c.doc_id for c in chosen})
+    chosen += negatives.mine(request, settings.negatives, hard, taken | {c.doc_id for c in chosen})
     missing = choice.depth - len(chosen)
     rest = [hit for hit in head[plain:] if hit.doc_id not in {c.doc_id for c in chosen}]
     chosen += [Candidate(doc_id=hit.doc_id, source=hit.source, reason="fused") for hit in rest[:missing]]
 
-    seeded.shuffle(chosen)
     pool = Pool(
         query_id=query.query_id,
         candidates=tuple(_scored(chosen, request, fused_rank)),
@@ -57,7 +58,9 @@ def build(query: Query, collection: Collection, settings: Settings, *, round_: i
         seed=choice.seed,
         round=round_,
     )
-    return Proposed(pool, [ScoredDoc(query.query_id, hit.doc_id, hit.score) for hit in ranking[: choice.reach]])
+    return Proposed(
+        pool.shuffled(), [ScoredDoc(query.query_id, hit.doc_id, hit.score) for hit in ranking[: choice.reach]]
+    )
 
 
 def _gold(request: Request, share: float, seeded: random.Random) -> list[Candidate]:

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from label_configs.errors import Unreadable
+from label_configs.forms.envelope import is_filled
 
 T = TypeVar("T")
+_DIGITS = 19  # of a 64-bit id
 Task = dict[str, Any]
 Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 Fill = Callable[[int, Task], Task | None]
@@ -48,13 +50,13 @@ def decode_webhook(body: bytes) -> Event:
     """Read a body of /webhook. Raises Unreadable."""
     request = _decode(body, WebhookRequest)
     project = request.project.get("id")
-    return Event(request.action, project if isinstance(project, int) else None)
+    return Event(request.action, project if type(project) is int else None)
 
 
 def project_id(project: str | int | None) -> int | None:
     """The id in Label Studio's `<id>.<created at>`."""
     digits = str(project).partition(".")[0]
-    return int(digits) if digits.isdigit() else None
+    return int(digits) if digits.isdecimal() and len(digits) < _DIGITS else None
 
 
 def setup(model_version: str) -> dict[str, str]:
@@ -74,7 +76,7 @@ def predictions(request: PredictRequest, predictor: Callable[[], Predict], fill:
     """
     tasks, predict = request.tasks, predictor()
     project = project_id(request.project)
-    if fill is not None and project is not None and len(tasks) == 1 and predict(tasks[0]) is None:
+    if fill is not None and project is not None and len(tasks) == 1 and not is_filled(tasks[0]):
         filled = fill(project, tasks[0])
         tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
     return {"results": [[prediction] if (prediction := predict(task)) else [] for task in tasks]}

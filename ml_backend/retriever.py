@@ -23,7 +23,7 @@ class Retriever:
 
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
-        self._collection: tuple[str, Collection] | None = None
+        self._collection: tuple[object, Collection] | None = None
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
 
     @property
@@ -47,7 +47,7 @@ class Retriever:
             pool = known.get(str(task["meta"][KEY].get("pool_id")))
             try:
                 return ranker.predict(task, pool) if pool else None
-            except (KeyError, TypeError, Mendable):
+            except (LookupError, TypeError, Mendable):  # somebody changed the task
                 return None
 
         return predict
@@ -63,11 +63,13 @@ class Retriever:
         return proposed.pool
 
     def _open(self) -> Collection:
-        version = self.ranker.collection
-        if self._collection is None or self._collection[0] != version:
+        corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
+        version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
+        opened = self._collection
+        if opened is None or opened[0] != version:
             media = Media(self._workspace.root, self._workspace.settings.media)
-            self._collection = (version, open_collection(self._workspace, self._encoders.query(media)))
-        return self._collection[1]
+            opened = self._collection = (version, open_collection(self._workspace, self._encoders.query(media)))
+        return opened[1]
 
     def _known(self) -> dict[str, Pool]:
         parts = sorted(path.name for path in self._workspace.pools.glob("*.parquet"))

@@ -43,8 +43,10 @@ class VectorStore:
     def get(self, keys: Sequence[bytes]) -> Vectors:
         """Vectors of shape (len(keys), dim). Raises KeyError for a content that was never encoded."""
         rows = [self._rows[k] for k in keys]
-        stored = np.memmap(self._vectors, dtype=np.float32, mode="r").reshape(-1, self._dim)
-        return np.array(stored[rows])
+        if not rows:
+            return np.empty((0, self._dim), dtype=np.float32)
+        whole = (max(rows) + 1, self._dim)  # beyond them a batch may be in the writing
+        return np.array(np.memmap(self._vectors, dtype=np.float32, mode="r", shape=whole)[rows])
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -52,12 +54,15 @@ class VectorStore:
         with files.locked(self._folder / ".lock", f"writing vectors in {self._folder}"):
             self._load()
             for path, width in ((self._keys, _KEY), (self._vectors, 4 * self._dim)):
-                if path.exists():
+                if path.exists() and path.stat().st_size != len(self._rows) * width:
                     os.truncate(path, len(self._rows) * width)
             yield
 
     def add(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """Append one batch, vectors of shape (len(keys), dim). Raises Mendable for numbers that are not finite."""
+        """Append what is new of a batch, vectors of shape (len(keys), dim).
+
+        Raises Mendable for numbers that are not finite.
+        """
         if not np.isfinite(vectors).all():
             raise Mendable("The encoder returned vectors that are not finite.", mend="Check its weights.")
         if not self._rows:
@@ -65,9 +70,10 @@ class VectorStore:
             files.write(self._width, f"{self._dim}\n")
         if vectors.shape[1] != self._dim:
             raise Mendable(f"Vectors of {vectors.shape[1]} numbers do not fit a store of {self._dim}.")
-        _append(self._vectors, np.ascontiguousarray(vectors, dtype=np.float32).tobytes())
-        _append(self._keys, b"".join(keys))
-        self._rows |= {k: len(self._rows) + n for n, k in enumerate(keys)}
+        fresh = {k: n for n, k in enumerate(keys) if k not in self._rows}
+        _append(self._vectors, np.asarray(vectors[list(fresh.values())], dtype=np.float32).tobytes())
+        _append(self._keys, b"".join(fresh))
+        self._rows |= {k: row for row, k in enumerate(fresh, len(self._rows))}
 
     def _load(self) -> None:
         self._dim = int(self._width.read_text()) if self._width.exists() else 0

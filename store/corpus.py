@@ -42,9 +42,10 @@ def items(path: Path) -> list[Item]:
 def queries(path: Path) -> list[Query]:
     """The queries, and after them those that came live. One without an id gets a hash of its content.
 
+    There need be no file: a project can live of queries that are imported in Label Studio alone.
     Raises Unreadable that names every bad line.
     """
-    given = _read(path, _query, "query_id", lambda query: query.query_id)
+    given = _read(path, _query, "query_id", lambda query: query.query_id) if path.exists() else []
     known = {query.query_id for query in given}
     live = [
         q for file in sorted(_live(path).glob("*.json")) for q in _read(file, _query, "query_id", lambda q: q.query_id)
@@ -91,7 +92,11 @@ def _read(path: Path, make: Callable[[_Row], T], name: str, key: Callable[[T], s
     if problems:
         rest = len(problems) - _SHOWN
         shown = problems[:_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
-        raise Unreadable(f"{path} cannot be used: {len(problems)} problems.", problems=shown)
+        raise Unreadable(
+            f"{path} cannot be used: {len(problems)} problem{'s' * (len(problems) > 1)}.",
+            problems=shown,
+            mend="Correct the lines named; nothing was changed.",
+        )
     return records
 
 

@@ -62,7 +62,7 @@ class Table:
     def known(self) -> dict[int, Known]:
         """annotation_id to what is known of its last revision."""
         names = ["annotation_id", "task_id", "updated_at", "revision", "deleted"]
-        rows = columns.read(self._parts(), SCHEMA).select(names).to_pylist()
+        rows = columns.read(self._parts(), SCHEMA, names).to_pylist()
         return {r["annotation_id"]: Known(r["task_id"], r["updated_at"], r["revision"], r["deleted"]) for r in rows}
 
     def append(self, judgments: Sequence[Judgment], known: dict[int, Known], *, deleted: bool = False) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 LATEST = "latest.json"
+_RENEW = "Delete latest.json from the bucket, and run sync again."
 
 
 class Published(NamedTuple):
@@ -26,15 +27,19 @@ class Published(NamedTuple):
     written: int
 
 
-def open_bucket(url: str) -> "ObjectStore":
-    """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them."""
+def open_bucket(url: str, *, make: bool = False) -> "ObjectStore":
+    """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
+
+    make: make a folder that is missing; without it, a missing folder is an empty bucket.
+    """
     from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, from_url
+    from obstore.store import LocalStore, MemoryStore, from_url
 
     try:
-        if "://" not in url or url.startswith("file://"):
-            return LocalStore(Path(url.removeprefix("file://")).resolve(), mkdir=True)
-        return from_url(url)
+        if "://" in url and not url.startswith("file://"):
+            return from_url(url)
+        folder = Path(url.removeprefix("file://")).resolve()
+        return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
     except (BaseError, OSError, ValueError) as error:
         raise Mendable(
             f"The bucket {url} cannot be opened: {error}", mend="Give s3://, gs://, az:// or a folder."
@@ -81,10 +86,13 @@ def manifest(bucket: "ObjectStore") -> dict[str, Any] | None:
     latest = read(bucket, LATEST)
     if latest is None:
         return None
-    found = read(bucket, json.loads(latest)["manifest"])
-    if found is None:
-        raise Unreadable("The bucket's latest.json names a manifest that is not there.")
-    return dict(json.loads(found))
+    try:
+        found = read(bucket, json.loads(latest)["manifest"])
+        if found is None:
+            raise Unreadable("The bucket's latest.json names a manifest that is not there.", mend=_RENEW)
+        return dict(json.loads(found))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unreadable("The bucket's latest.json or its manifest is damaged.", mend=_RENEW) from error
 
 
 def verify(bucket: "ObjectStore") -> list[str]:
@@ -100,11 +108,17 @@ def verify(bucket: "ObjectStore") -> list[str]:
 
 
 def read(bucket: "ObjectStore", path: str) -> bytes | None:
-    """An object's bytes, or None where there is no such object."""
+    """An object's bytes, or None where there is no such object. Raises Mendable where the bucket does not answer."""
+    from obstore.exceptions import BaseError
+
     try:
         return bytes(bucket.get(path).bytes())
     except FileNotFoundError:
         return None
+    except (BaseError, OSError) as error:
+        raise Mendable(
+            f"{path} cannot be read from the bucket: {error}", mend="Check its address, and the credentials."
+        ) from error
 
 
 def _put(bucket: "ObjectStore", place: str, content: Path | bytes, size: int, dry_run: bool) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_configs.records import Judgment, Relevance
-from label_configs.rules import Rules
+from label_configs.rules import CANT_JUDGE, Rules
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,18 +47,22 @@ class Consensus:
 
 
 def grades(judgments: Sequence[Judgment], rules: Rules) -> Votes:
-    """The grades among the judgments, as votes; an annotator's last grade of a pair counts."""
-    index = {str(value): n for n, value in enumerate(rules.values)}
-    last: dict[tuple[str, str, str], tuple[tuple[str, int], int]] = {}
+    """The grades among the judgments, as votes.
+
+    Of a pair an annotator's last word counts; where that is "can't judge", there is no vote.
+    """
+    index: dict[str, int | None] = {str(value): n for n, value in enumerate(rules.values)} | {CANT_JUDGE: None}
+    last: dict[tuple[str, str, str], tuple[tuple[str, int], int | None]] = {}
     for j in judgments:
-        if j.kind == "grade":
+        if j.kind == "grade" or j.value == CANT_JUDGE:
             key, order = (j.query_id, j.doc_id, j.annotator), (j.updated_at, j.annotation_id)
             if key not in last or last[key][0] < order:
                 last[key] = (order, index[j.value])
-    pairs = sorted({(q, d) for q, d, _ in last})
-    annotators = sorted({a for _, _, a in last})
+    said = {key: grade for key, (_, grade) in last.items() if grade is not None}
+    pairs = sorted({(q, d) for q, d, _ in said})
+    annotators = sorted({a for _, _, a in said})
     pair_of, annotator_of = {p: n for n, p in enumerate(pairs)}, {a: n for n, a in enumerate(annotators)}
-    votes = sorted((pair_of[q, d], annotator_of[a], grade) for (q, d, a), (_, grade) in last.items())
+    votes = sorted((pair_of[q, d], annotator_of[a], grade) for (q, d, a), grade in said.items())
     columns = np.array(votes, dtype=np.int64).reshape(-1, 3).T
     return Votes(tuple(pairs), tuple(annotators), columns[0], columns[1], columns[2])
 

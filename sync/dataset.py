@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
 from store import corpus, pools
@@ -65,18 +66,30 @@ class Dataset:
 
 
 def load(workspace: Workspace, project: str) -> Dataset:
-    """Gather a project's data. Judgments on queries that left the corpus are left out."""
+    """Gather a project's data. Judgments on queries and items that left the corpus are left out."""
+    chosen, rules = workspace.project(project), workspace.rules
+    judgments = Table(workspace.judgments / str(chosen.id)).current()
+    _same_rules(project, judgments, rules)
     queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
-    held = list(pools.load(workspace.pools).values())
-    table = Table(workspace.judgments / str(workspace.project(project).id))
+    items = {i.doc_id: i for i in corpus.items(workspace.corpus)}
     return Dataset(
         name=project,
-        rules=workspace.rules,
+        rules=rules,
         settings=workspace.settings,
         media=Media(workspace.root, workspace.settings.media),
-        items={i.doc_id: i for i in corpus.items(workspace.corpus)},
+        items=items,
         queries=queries,
-        pools=held,
+        pools=list(pools.load(workspace.pools).values()),
         run=pools.run(workspace.pools),
-        judgments=[j for j in table.current() if j.query_id in queries],
+        judgments=[j for j in judgments if j.query_id in queries and (not j.doc_id or j.doc_id in items)],
     )
+
+
+def _same_rules(project: str, judgments: Sequence[Judgment], rules: Rules) -> None:
+    others = sorted({j.rules_hash for j in judgments} - {rules.hash})
+    if others:
+        raise Unreadable(
+            f"The project {project!r} holds answers given under the rules {', '.join(others)}; the workspace's are "
+            f"{rules.hash}.",
+            mend="Restore rules.yaml: answers of different rules are never mixed.",
+        )

@@ -14,7 +14,8 @@ from sync.report import Summary
 
 
 def known(names: Sequence[str]) -> Sequence[str]:
-    """The names, if all are formats; else Mendable that lists those there are."""
+    """The names, each once, if all are formats; else Mendable that lists those there are."""
+    names = list(dict.fromkeys(name.strip() for name in names))
     unknown = [name for name in names if name not in FORMATS]
     if unknown:
         raise Mendable(f"There is no format {', '.join(unknown)}.", mend=f"Take some of: {', '.join(FORMATS)}.")
@@ -25,7 +26,7 @@ def export(
     data: Dataset, names: Sequence[str], out: Path, *, advance: Callable[[int], None] = lambda done: None
 ) -> list[Path]:
     """Write each format into a folder of its name under `out`; what stood there is replaced as a whole."""
-    known(names)
+    names = known(names)
     if not data.qrels:
         raise Mendable(
             f"The project {data.name!r} has no grades yet.", mend="Label some tasks, run pull, and export again."

@@ -13,7 +13,7 @@ from label_configs.records import Pool, Query
 from store.corpus import bare_query_id
 from sync.label_studio import explained
 from sync.present import Presenter
-from sync.tasks import Row, listing
+from sync.tasks import Row, busy, listing, one
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
@@ -24,21 +24,23 @@ _TRIES = 3
 
 def fill(client: "LabelStudio", presenter: Presenter, task_id: int, propose: Propose) -> Row | None:
     """Write candidates into one bare task and return it as it stands; None where it must not be touched."""
-    task = _read(client, task_id)
-    if is_filled(task):
+    project = presenter.project.id
+    task = one(client, project, task_id)
+    if task is None or is_filled(task):
         return task
     query = bare_query(task, presenter)
-    if query is None or _busy(task):
+    if query is None or busy(task):
         return None
     filled = presenter.screens(propose(query), query)[0]
     data, meta = {**task["data"], **filled["data"]}, {**(task["meta"] or {}), **filled["meta"]}
     for _ in range(_TRIES):
-        if _busy(_read(client, task_id)):
+        task = one(client, project, task_id)
+        if task is None or busy(task):
             return None
         with explained(f"filling task {task_id}"):
             client.tasks.update(str(task_id), data=data, meta=meta)
-        task = _read(client, task_id)
-        if task["data"] == data and task["meta"] == meta:
+        task = one(client, project, task_id)
+        if task is None or (task["data"] == data and task["meta"] == meta):
             return task
     raise Mendable(f"Task {task_id} does not keep its candidates.", mend="Close it in the browser and try again.")
 
@@ -50,36 +52,22 @@ def fill_project(
     filled = 0
     for task in list(listing(client, presenter.project.id)):
         query = None if is_filled(task) else bare_query(task, presenter)
-        if query is not None and not _busy(task):
+        if query is not None and not busy(task):
             keep(query)
             filled += fill(client, presenter, int(task["id"]), propose) is not None
     return filled
 
 
 def bare_query(task: Row, presenter: Presenter) -> Query | None:
-    """The query of a bare task, or None where it says nothing."""
+    """The query of a bare task, with what is known of it; None where the task says nothing."""
     data: Any = task["data"]
     content = data.get("query") if isinstance(data, dict) else None
     if not isinstance(content, str) or not content.strip():
         return None
     query_id = str(data.get("query_id") or bare_query_id(content))
+    known = presenter.queries.get(query_id)
+    if known is not None and known.content == content.strip():
+        return known
     if presenter.project.query == "text":
         return Query(query_id=query_id, text=content.strip())
     return Query(query_id=query_id, modality=presenter.project.query, uri=content.strip())
-
-
-def _busy(task: Row) -> bool:
-    return bool(task["total_annotations"] or task["draft_exists"])
-
-
-def _read(client: "LabelStudio", task_id: int) -> Row:
-    with explained(f"reading task {task_id}"):
-        task: Any = client.tasks.get(str(task_id))
-    drafts, annotations = getattr(task, "drafts", None), getattr(task, "annotations", None)
-    return {
-        "id": task_id,
-        "data": task.data,
-        "meta": task.meta,
-        "total_annotations": len(annotations or []),
-        "draft_exists": bool(drafts),
-    }

@@ -21,7 +21,8 @@ def connected(url: str, api_key: str) -> Iterator["LabelStudio"]:
     from label_studio_sdk import LabelStudio
 
     with httpx.Client(timeout=60, follow_redirects=True) as connections:
-        client = LabelStudio(base_url=url, api_key=api_key, httpx_client=connections)
+        with explained(f"connecting to Label Studio at {url}"):
+            client = LabelStudio(base_url=url, api_key=api_key, httpx_client=connections)
         _check(client, url)
         yield client
 
@@ -50,7 +51,7 @@ def explained(doing: str) -> Iterator[None]:
         raise _explain(doing, error.status_code or 0, str(error.body)) from error
     except httpx.TimeoutException as error:
         raise Mendable(f"Label Studio did not answer in time while {doing}.", mend="Run the command again.") from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Mendable(
             f"Label Studio cannot be reached: {error} while {doing}.",
             mend="Start it, and check LABEL_STUDIO_URL (with http:// and the port).",

@@ -31,9 +31,9 @@ class Presenter:
     predict: Predict
 
     def arrange(self, pool: Pool) -> Pool:
-        """The pool in display order: as it was shuffled, or in the model's order where the project assists."""
+        """The pool in display order: shuffled by its seed, or in the model's order where the project assists."""
         if not self.assisted(pool.query_id):
-            return pool
+            return pool.shuffled()
         best_first = sorted(pool.candidates, key=lambda c: (-c.score, c.doc_id))
         return replace(pool, candidates=tuple(best_first))
 

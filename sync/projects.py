@@ -76,6 +76,7 @@ def ensure_backend(client: "LabelStudio", project: Project, backend: Backend) ->
         for other in there:
             if other.url != backend.url and other.id is not None:
                 client.ml.delete(other.id)
+                _forget(client, project, f"{other.url}/webhook")
         if any(one.url == backend.url for one in there):
             return
         login: dict[str, Any] = (
@@ -84,6 +85,13 @@ def ensure_backend(client: "LabelStudio", project: Project, backend: Backend) ->
             else {}
         )
         client.ml.create(project=project.id, url=backend.url, title="ls-retrieval", request_options=ONCE, **login)
+
+
+def _forget(client: "LabelStudio", project: Project, url: str) -> None:
+    """Delete the webhook that Label Studio made with a backend and leaves behind."""
+    for hook in client.webhooks.list(project=project.id):
+        if hook.url == url and hook.id is not None:
+            client.webhooks.delete(hook.id)
 
 
 def _wanted(project: Project, rules: Rules) -> dict[str, Any]:

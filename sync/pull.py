@@ -40,25 +40,30 @@ def pull(
     rules: Rules,
     pseudonym_key: str,
     *,
+    page_size: int = 100,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Pulled:
-    """Read what changed since the last pull into the table. Killed at any point, it goes on where data ends."""
+    """Read what changed since the last pull into the table. Killed at any point, it goes on where data ends.
+
+    The bookmark stays before a task that cannot be read, so that its answers come once the cause is mended.
+    """
     known = table.known()
-    by_task: dict[int, list[int]] = {}
+    by_task: dict[int, set[int]] = {}
     for annotation_id, one in known.items():
-        if not one.deleted:
-            by_task.setdefault(one.task_id, []).append(annotation_id)
-    pulled = Pulled()
-    for rows in changed_since(client, project.id, _since(table.cursor())):
+        by_task.setdefault(one.task_id, set()).add(annotation_id)
+    pulled, complete = Pulled(), True
+    for rows in changed_since(client, project.id, _since(table.cursor()), page_size=page_size):
         fresh: list[Judgment] = []
-        gone: list[Judgment] = []
         for row in rows:
-            _read(row, project, rules, pseudonym_key, known, pulled, fresh)
-            gone += _tombstones(row, by_task.get(row["id"], ()), project)
+            complete &= _read(row, project, rules, pseudonym_key, known, pulled, fresh)
         table.append(fresh, known)
+        for judgment in fresh:
+            by_task.setdefault(judgment.task_id, set()).add(judgment.annotation_id)
+        gone = [one for row in rows for one in _tombstones(row, by_task.get(row["id"], ()), known, project)]
         table.append(gone, known, deleted=True)
         pulled.deleted += len(gone)
-        table.bookmark(str(rows[-1]["updated_at"]))
+        if complete:
+            table.bookmark(str(rows[-1]["updated_at"]))
         advance(len(rows))
     return pulled
 
@@ -88,27 +93,31 @@ def _read(
     known: Mapping[int, Known],
     pulled: Pulled,
     fresh: list[Judgment],
-) -> None:
+) -> bool:
+    """Add the answers of one task to `fresh`; False where the task cannot be read."""
     annotations: Iterable[Annotation] = row["annotations"] or []
     if not annotations:
-        return
+        return True
     try:
         task = envelope.read(row, project.id)
         _same_rules(task, rules)
+        decode = form(task.form).judgments
     except Mendable as error:
-        pulled.problems.append(str(error))
-        return
+        if str(error) not in pulled.problems:
+            pulled.problems.append(str(error))
+        return False
     for annotation in annotations:
         before = known.get(annotation["id"])
         if before and not before.deleted and before.updated_at == annotation["updated_at"]:
             pulled.unchanged += 1
             continue
         user = _user(annotation.get("completed_by"))
-        decoded = form(task.form).judgments(task, annotation, rules, pseudonym(pseudonym_key, user))
+        decoded = decode(task, annotation, rules, pseudonym(pseudonym_key, user))
         pulled.problems += decoded.problems
         fresh += decoded.judgments or [_nothing(task, annotation, pseudonym(pseudonym_key, user))]
         pulled.edited += bool(before)
         pulled.new += not before
+    return True
 
 
 def _same_rules(task: Filled, rules: Rules) -> None:
@@ -120,10 +129,11 @@ def _same_rules(task: Filled, rules: Rules) -> None:
         )
 
 
-def _tombstones(row: Row, held: Iterable[int], project: Project) -> list[Judgment]:
+def _tombstones(row: Row, held: Iterable[int], known: Mapping[int, Known], project: Project) -> list[Judgment]:
     """One row for each annotation of the task that the table holds and Label Studio does not any more."""
     there = {annotation["id"] for annotation in row["annotations"] or []}
-    gone = [annotation_id for annotation_id in held if annotation_id not in there]
+    gone = [annotation_id for annotation_id in sorted(held) if annotation_id not in there]
+    gone = [annotation_id for annotation_id in gone if not known[annotation_id].deleted]
     return [_mark(project.id, int(row["id"]), a, str(row["updated_at"]), "deleted") for a in gone]
 
 

@@ -5,10 +5,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
+from label_configs.forms import envelope
 from label_configs.forms.envelope import KEY, Task, is_filled
 from store.settings import Project
 from sync.label_studio import ONCE, explained
-from sync.tasks import Row, listing
+from sync.tasks import Row, busy, listing
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
@@ -19,11 +20,14 @@ Key = tuple[str, str, int, int]
 
 
 class Pushed(NamedTuple):
-    """Tasks made now, tasks that were there already, and doubles that an earlier, cut-off push had left."""
+    """Tasks made now, tasks that were there already, and tasks removed that nobody worked on.
+
+    Removed are doubles that a cut-off push had left, and tasks of rules that have changed since.
+    """
 
     made: int
     there: int
-    doubles_removed: int
+    removed: int
 
 
 def push(
@@ -35,16 +39,17 @@ def push(
     advance: Callable[[int], None] = lambda done: None,
 ) -> Pushed:
     """Import the tasks that the project does not hold. Killed at any point, it is run again and doubles nothing."""
-    present, doubles = _present(client, project)
+    rules_hash = tasks[0]["meta"][KEY]["rules_hash"] if tasks else None
+    present, removed = _present(client, project, rules_hash)
     fresh = [task for task in tasks if _key(task) not in present]
     if not dry_run:
-        _delete(client, doubles)
+        _delete(client, removed)
         advance(len(tasks) - len(fresh))
         remaining = iter(fresh)
         while chunk := list(islice(remaining, _CHUNK)):
             _import(client, project, chunk)
             advance(len(chunk))
-    return Pushed(len(fresh), len(tasks) - len(fresh), len(doubles))
+    return Pushed(len(fresh), len(tasks) - len(fresh), len(removed))
 
 
 def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
@@ -60,25 +65,30 @@ def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
 
 
 def _key(task: Mapping[str, Any]) -> Key:
-    envelope = task["meta"][KEY]
-    return str(task["data"]["query_id"]), str(envelope["form"]), int(envelope["round"]), int(envelope["part"])
+    meta = task["meta"][KEY]
+    return str(task["data"]["query_id"]), str(meta["form"]), int(meta["round"]), int(meta["part"])
 
 
-def _present(client: "LabelStudio", project: Project) -> tuple[set[Key], list[int]]:
-    """Keys of the tasks that are there, and the ids of doubled ones that nobody has answered."""
+def _present(client: "LabelStudio", project: Project, rules_hash: str | None) -> tuple[set[Key], list[int]]:
+    """Keys of the tasks that stay, and the ids of those to remove: doubled or of other rules, and not worked on."""
     kept: dict[Key, Row] = {}
-    doubles = []
+    removed = []
     for task in filter(is_filled, listing(client, project.id)):
-        first = kept.setdefault(_key(task), task)
+        there = envelope.read(task, project.id)
+        key = there.query_id, there.form, there.round, there.part
+        if rules_hash not in (None, there.rules_hash) and not busy(task):
+            removed.append(int(task["id"]))
+            continue
+        first = kept.setdefault(key, task)
         if first is not task:
-            spare = next((t for t in (task, first) if not t["total_annotations"] and not t["draft_exists"]), None)
+            spare = next((t for t in (task, first) if not busy(t)), None)
             if spare is not None:
-                doubles.append(int(spare["id"]))
-                kept[_key(task)] = first if spare is task else task
-    return set(kept), doubles
+                removed.append(int(spare["id"]))
+                kept[key] = first if spare is task else task
+    return set(kept), removed
 
 
 def _delete(client: "LabelStudio", task_ids: list[int]) -> None:
-    with explained("removing doubled tasks"):
+    with explained("removing tasks that nobody works on"):
         for task_id in task_ids:
             client.tasks.delete(str(task_id))

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import tiny
 from label_studio_sdk import LabelStudio
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
 
 from ls_retrieval.studio import Account, Studio, running_studio
+from ml_backend import library
+from store.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = (
@@ -93,3 +96,23 @@ def page(browser: Browser, studio: Studio, admin_cookies: StorageState) -> Itera
     context = browser.new_context(base_url=studio.url, storage_state=admin_cookies, viewport=viewport)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real open_clip model folder with random weights; 32 dimensions, 64 pixels."""
+    return tiny.build_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_indexed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace of 24 pictures and six queries, indexed by that model. For reading: `tiny_workspace` is a copy."""
+    workspace = tiny.build_workspace(tmp_path_factory.mktemp("tiny-workspace"), tiny_model)
+    library.build(workspace, {"clip": library.load_encoder(workspace, "clip")})
+    return workspace
+
+
+@pytest.fixture
+def tiny_workspace(tiny_indexed: Workspace, tmp_path: Path) -> Workspace:
+    """The indexed workspace, to do with as the test likes."""
+    return Workspace(Path(shutil.copytree(tiny_indexed.root, tmp_path / "workspace")))

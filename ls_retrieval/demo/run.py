@@ -4,13 +4,12 @@ import json
 import os
 import shlex
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +18,10 @@ from rich.console import Console
 from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from label_configs.records import digest
-from ls_retrieval import admin, compose, flow, tables
+from ls_retrieval import admin, compose, flow, ports, tables
 from ls_retrieval.demo import corpus, model, packs
 from ls_retrieval.demo.annotators import ANNOTATORS, SimulatedAnnotator
+from ls_retrieval.ports import LOOPBACK
 from ls_retrieval.progress import bar, say, track
 from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Studio, running_studio
@@ -88,6 +88,7 @@ def demo(choice: Choice) -> None:
     workspace = _workspace(choice)
     with _alone(workspace), ExitStack() as stack:
         with _step("start Label Studio"):
+            choice = _with_ports(choice)
             starting = _start_studio(stack, choice, workspace)
         with _step("build the corpus and the model"):
             _build_corpus(choice, workspace)
@@ -118,6 +119,7 @@ def up(choice: Choice) -> None:
     if not workspace.settings_path.exists() or PROJECT not in workspace.settings.projects:
         raise Mendable(f"There is no demo in {choice.workspace} yet.", mend="Run `make demo` first.")
     with _alone(workspace), ExitStack() as stack:
+        choice = _with_ports(choice)
         studio = _start_studio(stack, choice, workspace).result()
         backend = _serve(stack, choice, studio, workspace)
         _make_project(workspace, backend)
@@ -166,7 +168,7 @@ def _start_studio(stack: ExitStack, choice: Choice, workspace: Workspace) -> Fut
     running = running_studio(
         workspace.root / "label-studio",
         program=choice.label_studio.absolute(),
-        port=choice.port or _free_or_zero(8080),
+        port=choice.port,
         document_root=workspace.root,
         status=say,
     )
@@ -174,18 +176,20 @@ def _start_studio(stack: ExitStack, choice: Choice, workspace: Workspace) -> Fut
     return starter.submit(stack.enter_context, running)
 
 
-def _free_or_zero(port: int) -> int:
-    """The usual port where it is free, else 0 for any: a demo need not fail for that."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return 0 if probe.connect_ex(("127.0.0.1", port)) == 0 else port
+def _with_ports(choice: Choice) -> Choice:
+    """The choice with ports that are free now; where none was asked for, the usual ones if they are."""
+    studio, backend = "Label Studio", "the backend"
+    return replace(
+        choice,
+        port=ports.free(choice.port, studio) if choice.port else ports.usual(8080, studio),
+        backend_port=ports.free(choice.backend_port, backend) if choice.backend_port else ports.usual(9090, backend),
+    )
 
 
 def _serve(stack: ExitStack, choice: Choice, studio: Studio, workspace: Workspace) -> str:
     os.environ |= {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
     _keep_environment(studio, workspace)
-    port = choice.backend_port or _free_or_zero(9090)
-    return stack.enter_context(running_backend(workspace, host="127.0.0.1", port=port, workers=2))
+    return stack.enter_context(running_backend(workspace, host=LOOPBACK, port=choice.backend_port, workers=2))
 
 
 def _keep_environment(studio: Studio, workspace: Workspace) -> None:
@@ -307,12 +311,13 @@ def _shown_files(workspace: Workspace) -> list[str]:
 def _print(figures: Summary, workspace: Workspace, shown: Sequence[str], broken: int) -> None:
     console = Console(highlight=False)
     table = tables.overview(figures)
-    table.title = "Demo: judgments by SIMULATED annotators"
-    for one in ANNOTATORS:
-        table.add_row(one.name, f"bias {one.bias:+} grades, noise {one.noise} grades")
+    table.title = "Demo: judgments by simulated annotators"
+    told = [f"{one.name}: bias {one.bias:+}, noise {one.noise} grades" for one in ANNOTATORS]
+    table.add_row("SIMULATED annotators", "\n".join(told))
     table.add_row("left out", f"{broken} pictures that could not be read")
-    here = Path(os.path.relpath(workspace.root))
-    table.add_row("files", "\n".join(f"{here}/{name}" for name in shown))
+    here = _short(workspace.root)
+    folders = dict.fromkeys(str(here / Path(*Path(name).parts[:2])) for name in shown)
+    table.add_row("files", "\n".join(folders))
     console.print(table)
     console.print("Next: make up, and label the open tasks by keyboard; then, in another terminal:")
     console.print(f"  . {here}/env && ls-retrieval sync --workspace {here} --to {here}/bucket", soft_wrap=True)
@@ -323,6 +328,11 @@ def _until_asked_to_stop() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
+
+
+def _short(path: Path) -> Path:
+    """The path from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _greet(studio: Studio, workspace: Workspace, backend: str) -> None:

@@ -23,16 +23,16 @@ class OpenClip:
     modalities: frozenset[Modality] = frozenset({"text", "image"})
 
     def __init__(self, choice: settings.Encoder, root: Path, max_pixels: int) -> None:
+        name = locate(choice.model, root)
         import open_clip
         import torch
 
         if choice.threads:
             torch.set_num_threads(choice.threads)
-        name = locate(choice.model, root)
         try:
-            model, _, preprocess = open_clip.create_model_and_transforms(name, pretrained=choice.pretrained)
+            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=choice.pretrained)
             self._tokenize: Any = open_clip.get_tokenizer(name)
-        except (RuntimeError, OSError, ValueError) as error:
+        except Exception as error:  # foreign code reads foreign files: whatever it raises, they are to blame
             raise Mendable(
                 f"The model {choice.model!r} cannot be loaded: {error}",
                 mend="Name an open_clip model and its pretrained weights, a hub name, or local-dir:PATH.",

@@ -7,6 +7,6 @@ from ml_backend.proposers.request import Request
 def propose(request: Request, reach: int) -> dict[str, list[ScoredDoc]]:
     """One ranking an encoder, named `dense:ENCODER`."""
     return {
-        f"dense:{name}": space.index.search(request.vectors[name][None, :], reach)[0]
-        for name, space in request.collection.spaces.items()
+        f"dense:{name}": request.collection.search(name, request.vectors[name][None, :], reach)[0]
+        for name in request.collection.spaces
     }

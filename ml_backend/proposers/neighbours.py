@@ -11,7 +11,7 @@ def propose(request: Request, reach: int) -> dict[str, list[ScoredDoc]]:
     for name, space in request.collection.spaces.items():
         best: dict[str, float] = {}
         if known:
-            for hits in space.index.search(space.index.vectors(sorted(known)), reach + len(known)):
+            for hits in request.collection.search(name, space.index.vectors(sorted(known)), reach + len(known)):
                 for hit in hits:
                     best[hit.doc_id] = max(hit.score, best.get(hit.doc_id, hit.score))
         ranked = sorted((-score, doc_id) for doc_id, score in best.items() if doc_id not in known)

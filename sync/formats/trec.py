@@ -18,7 +18,8 @@ def write(data: Dataset, folder: Path) -> None:
 def _run(run: list[ScoredDoc]) -> list[str]:
     ranks: dict[str, int] = {}
     lines = []
-    for hit in sorted(run, key=lambda hit: (hit.query_id, -hit.score, hit.doc_id)):
+    best_first = sorted(run, key=lambda hit: (hit.score, hit.doc_id), reverse=True)  # ties as trec_eval breaks them
+    for hit in sorted(best_first, key=lambda hit: hit.query_id):
         ranks[hit.query_id] = ranks.get(hit.query_id, 0) + 1
         lines.append(f"{hit.query_id} Q0 {hit.doc_id} {ranks[hit.query_id]} {hit.score:.9f} pre-ranking\n")
     return lines

@@ -6,20 +6,26 @@ in `SPLIT.ids.jsonl`, line by line: a further column would be taken for another 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from label_configs.records import Item, Query, Relevance
+from label_configs.records import Item, Modality, Query, Relevance
 from store import columns, files
 from store.media import Media
 from sync import splits
 from sync.dataset import Dataset
 
 _MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_FEATURES: Mapping[Modality, dict[str, str]] = {
+    "text": {"dtype": "string", "_type": "Value"},
+    "image": {"_type": "Image"},
+    "audio": {"_type": "Audio"},
+    "video": {"_type": "Video"},
+}
 
 
 class Triplet(NamedTuple):
@@ -51,12 +57,13 @@ def triplets(data: Dataset) -> Iterator[Triplet]:
 
 
 def _table(chosen: list[Triplet], data: Dataset) -> pa.Table:
-    cells = {
-        "anchor": [_cell(t.query, data.media) for t in chosen],
-        "positive": [_cell(data.items[t.positive.doc_id], data.media) for t in chosen],
-        "negative": [_cell(data.items[t.negative.doc_id], data.media) for t in chosen],
+    records: dict[str, list[Query | Item]] = {
+        "anchor": [t.query for t in chosen],
+        "positive": [data.items[t.positive.doc_id] for t in chosen],
+        "negative": [data.items[t.negative.doc_id] for t in chosen],
     }
-    features = {name: _feature(values[0]) for name, values in cells.items()}
+    cells = {name: [_cell(record, data.media) for record in column] for name, column in records.items()}
+    features = {name: _FEATURES[column[0].modality] for name, column in records.items()}
     types = {name: pa.string() if isinstance(values[0], str) else _MEDIA for name, values in cells.items()}
     schema = pa.schema(types.items(), metadata={"huggingface": json.dumps({"info": {"features": features}})})
     return pa.table(cells, schema=schema)
@@ -64,12 +71,8 @@ def _table(chosen: list[Triplet], data: Dataset) -> pa.Table:
 
 def _cell(record: Query | Item, media: Media) -> str | dict[str, Any]:
     if record.modality == "text":
-        return record.text
+        return " ".join(part for part in (record.title, record.text) if part)
     return {"bytes": media.read(record), "path": Path(record.uri).name}
-
-
-def _feature(cell: str | dict[str, Any]) -> dict[str, str]:
-    return {"dtype": "string", "_type": "Value"} if isinstance(cell, str) else {"_type": "Image"}
 
 
 def _provenance(t: Triplet, data: Dataset) -> str:

@@ -1,0 +1,233 @@
+"""The backend in service: real gunicorn workers and a real encoder process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from label_configs.errors import Mendable
+from ls_retrieval import serve
+from ls_retrieval.serve import Filler, running_backend
+from store import settings
+from store.workspace import Workspace
+
+NO_LOGIN = dict.fromkeys(("BASIC_AUTH_USER", "BASIC_AUTH_PASS", "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"), "")
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def processes(workspace: Workspace) -> dict[int, str]:
+    """Every process of the backend on that workspace, by id: its command line."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if f"LSR_WORKSPACE={workspace.root}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def only(workspace: Workspace, name: str) -> list[int]:
+    return sorted(pid for pid, command in processes(workspace).items() if name in command)
+
+
+def health(url: str) -> str:
+    started = time.monotonic()
+    answer = requests.get(f"{url}/health", timeout=5).json()
+    assert time.monotonic() - started < 1  # what Label Studio gives it
+    return str(answer["encoders"])
+
+
+@pytest.fixture(scope="module")
+def workspace(tiny_indexed: Workspace) -> Workspace:
+    return Workspace(tiny_indexed.root.resolve())
+
+
+@pytest.fixture(scope="module")
+def backend(workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """The URL of a backend of two workers, and what /health said of the model when it first answered."""
+    with running_backend(workspace, host="127.0.0.1", port=0, workers=2, environment=NO_LOGIN) as url:
+        yield url, health(url)
+
+
+@pytest.fixture
+def url(backend: tuple[str, str]) -> str:
+    return backend[0]
+
+
+# before anything is started
+
+
+def refused(workspace: Workspace, **arguments: Any) -> Mendable:
+    given = {"host": "127.0.0.1", "port": 0, "workers": 1, "environment": NO_LOGIN, **arguments}
+    with pytest.raises(Mendable) as raised, running_backend(workspace, **given):
+        pass
+    return raised.value
+
+
+def test_a_port_in_use_is_named(workspace: Workspace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert f"Port {port} cannot be used" in refused(workspace, port=port).what
+
+
+def test_it_does_not_listen_to_others_without_credentials(workspace: Workspace) -> None:
+    assert "0.0.0.0 without credentials" in refused(workspace, host="0.0.0.0").what  # noqa: S104
+
+
+@pytest.mark.parametrize("half", ["BASIC_AUTH_USER", "BASIC_AUTH_PASS"])
+def test_half_of_the_credentials_is_refused(workspace: Workspace, half: str) -> None:
+    assert "is not set" in refused(workspace, environment={**NO_LOGIN, half: "x"}).what
+
+
+def test_credentials_may_come_from_private_files(tmp_path: Path) -> None:
+    (tmp_path / "pass").write_text("secret\n")
+    (tmp_path / "pass").chmod(0o600)
+    given = {"BASIC_AUTH_USER": "ls", "BASIC_AUTH_PASS_FILE": str(tmp_path / "pass")}
+    assert serve._login(given) == ("ls", "secret")
+    assert serve._login({}) is None
+
+
+# in service
+
+
+def test_health_answers_while_the_model_still_loads(backend: tuple[str, str]) -> None:
+    url, first = backend
+    assert first == "loading"
+    wait_until(lambda: health(url) == "ready")
+
+
+def test_all_workers_tell_the_same_version(url: str, workspace: Workspace) -> None:
+    # gunicorn's own process and two workers; each request may reach another worker
+    assert len(only(workspace, "gunicorn")) == 3
+    told = {requests.post(f"{url}/setup", json={}, timeout=5).text for _ in range(30)}
+    assert len(told) == 1
+
+
+def test_a_malformed_request_gets_a_sentence(url: str) -> None:
+    answer = requests.post(f"{url}/predict", data=b"{", timeout=5)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("The body is not what Label Studio sends")
+
+
+def test_web_workers_never_load_torch(url: str, workspace: Workspace) -> None:
+    requests.post(f"{url}/predict", json={"tasks": [{"id": 1, "data": {"query": "x"}}]}, timeout=5)
+    web, encoders = only(workspace, "gunicorn"), only(workspace, "encoder_service")
+    wait_until(lambda: "libtorch" in Path(f"/proc/{encoders[0]}/maps").read_text())
+    assert not [pid for pid in web if "libtorch" in Path(f"/proc/{pid}/maps").read_text()]
+
+
+def test_an_encoder_process_that_dies_is_started_again(url: str, workspace: Workspace) -> None:
+    wait_until(lambda: health(url) == "ready")
+    (before,) = only(workspace, "encoder_service")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: only(workspace, "encoder_service") not in ([], [before]))
+    wait_until(lambda: health(url) == "ready")
+
+
+def test_a_web_server_that_dies_is_started_again(url: str, workspace: Workspace) -> None:
+    web = only(workspace, "gunicorn")
+    master = next(pid for pid in web if Path(f"/proc/{pid}/stat").read_text().split()[3] == str(os.getpid()))
+    os.kill(master, signal.SIGKILL)
+    wait_until(lambda: len(only(workspace, "gunicorn")) == 3 and not set(only(workspace, "gunicorn")) & set(web))
+
+    def answers() -> bool:
+        try:
+            return bool(health(url))
+        except requests.ConnectionError:
+            return False
+
+    wait_until(answers)
+
+
+# stopping
+
+
+def test_nothing_is_left_after_leaving(tiny_workspace: Workspace) -> None:
+    with running_backend(tiny_workspace, host="127.0.0.1", port=0, workers=2, environment=NO_LOGIN) as url:
+        assert len(processes(tiny_workspace)) == 4
+    assert processes(tiny_workspace) == {}
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_however_serve_ends(tiny_workspace: Workspace, number: signal.Signals) -> None:
+    script = "import sys; from pathlib import Path; from ls_retrieval.serve import serve; from store.workspace "
+    script += "import Workspace; serve(Workspace(Path(sys.argv[1])), '127.0.0.1', 0, 2)"
+    command = [sys.executable, "-c", script, str(tiny_workspace.root)]
+    with subprocess.Popen(command, env={**os.environ, **NO_LOGIN}, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert "The backend answers at http://127.0.0.1:" in program.stdout.readline()
+        assert len(processes(tiny_workspace)) == 4
+        program.send_signal(number)
+        assert program.wait(15) == (0 if number == signal.SIGTERM else -number)
+    wait_until(lambda: processes(tiny_workspace) == {}, 10)
+
+
+# the poll
+
+
+def filler(workspace: Workspace, extra: Mapping[str, str] | None = None) -> Filler:
+    given = {"LSR_WORKSPACE": str(workspace.root), "LSR_ENCODER_SOCKET": "/nowhere", **(extra or {})}
+    return Filler(given)
+
+
+def test_without_a_label_studio_nothing_is_filled(workspace: Workspace) -> None:
+    assert not filler(workspace).able
+    assert filler(workspace).task(99, {"id": 1, "data": {"query": "red"}}) is None  # a project of somebody else
+
+
+def test_the_poll_goes_on_after_an_error(
+    tiny_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3))
+    kept = tiny_workspace.settings_path.read_text()
+    asked: list[int] = []
+
+    def project(number: int) -> None:
+        asked.append(number)
+        if len(asked) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(serve, "POLL", 0.02)
+    polled, stop = filler(tiny_workspace), threading.Event()
+    monkeypatch.setattr(polled, "project", project)
+    thread = threading.Thread(target=polled.poll, args=(stop,))
+    thread.start()
+    wait_until(lambda: len(asked) >= 2, 5)
+    tiny_workspace.settings_path.write_text("[half")  # as while somebody edits it
+    time.sleep(0.1)
+    tiny_workspace.settings_path.write_text(kept)
+    seen = len(asked)
+    wait_until(lambda: len(asked) > seen, 5)
+    stop.set()
+    thread.join()
+    said = capsys.readouterr().err
+    assert "project 3 was not filled:\nTraceback" in said
+    assert "no project was looked at: " in said
+
+
+def test_the_corpus_is_read_again_only_when_it_changed(tiny_workspace: Workspace) -> None:
+    settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3))
+    one = filler(tiny_workspace)
+    first = one._presenter("main")
+    assert one._presenter("main") is first
+    with tiny_workspace.corpus.open("a") as file:
+        file.write('{"_id": "new", "text": "new"}\n')
+    assert "new" in one._presenter("main").items

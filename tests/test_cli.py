@@ -1,0 +1,267 @@
+"""The command line: what it prints, how it ends, and that a user never sees a traceback of his own mistake."""
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from label_studio_sdk import LabelStudio
+from sync_world import make_workspace
+
+from label_configs.forms import form
+from ls_retrieval import cli
+from ls_retrieval.studio import Account, Studio
+from store.workspace import Workspace
+from sync.formats import FORMATS, Format
+from sync.tasks import listing
+
+COMMANDS = (
+    "doctor",
+    "config",
+    "init",
+    "index",
+    "pool",
+    "push",
+    "serve",
+    "pull",
+    "report",
+    "export",
+    "sync",
+    "verify",
+    "demo",
+)
+PROGRAM = Path(sys.executable).with_name("ls-retrieval")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run(argument, …)`: exit code, standard output and standard error, in an environment without Label Studio."""
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ls-retrieval", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code: object = 0
+        except SystemExit as ended:
+            code = ended.code
+        printed = capsys.readouterr()
+        return int(str(code or 0)), printed.out, printed.err
+
+    return call
+
+
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed command, in a terminal of 80 columns."""
+    environment = {**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    return subprocess.run([str(PROGRAM), *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+# help
+
+
+def test_help_fits_one_page_and_names_every_command() -> None:
+    lines = program("--help").stdout.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 80
+    assert all(any(f" {command} " in line for line in lines) for command in COMMANDS)
+    assert any("Exit codes" in line for line in lines)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"ls-retrieval {command}" in out
+
+
+def test_no_arguments_show_the_help(run: Run) -> None:
+    code, out, err = run()
+    assert code == 2
+    assert "Usage" in out + err
+
+
+def test_help_loads_no_heavy_library() -> None:
+    script = (
+        "import sys; sys.argv = ['ls-retrieval', '--help']\nfrom ls_retrieval.cli import main\n"
+        "heavy = {'torch', 'faiss', 'label_studio_sdk', 'pyarrow', 'numpy'}\n"
+        "try: main()\nfinally: print(sorted(heavy & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+# exit codes
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["push", "--wrong"], ["sync"], ["init", "--overlap", "0"]])
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize("command", ["index", "pool", "push", "pull", "report", "export", "serve"])
+def test_a_missing_workspace_is_a_sentence(run: Run, tmp_path: Path, command: str) -> None:
+    code, out, err = run(command, "-w", tmp_path / "nowhere")
+    assert code == 1
+    assert out == ""
+    assert err.splitlines()[-1].startswith("Mend: `ls-retrieval init")
+    assert "Traceback" not in err
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_unknown_project_lists_those_there_are(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("report", "-w", make_workspace(tmp_path).root, "-p", "other")
+    assert code == 1
+    assert "no project 'other'" in err
+    assert "There are: main." in err
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_what_talks_to_label_studio_says_how_to_name_it(run: Run, tmp_path: Path, command: str) -> None:
+    code, _, err = run(command, "-w", make_workspace(tmp_path, candidates="text").root)
+    assert code == 1
+    assert "LABEL_STUDIO_URL is not set" in err
+
+
+def test_an_unknown_format_or_form_lists_those_there_are(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path).root
+    for arguments in (["export", "-w", root, "--formats", "csv"], ["config", "stars"]):
+        code, _, err = run(*arguments)
+        assert code == 1
+        assert "Take " in err
+
+
+def test_a_failed_gate_ends_with_3_and_publishes_nothing(run: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", settings="[gates]\ngold_accuracy = 0.7\njudged_at_10 = 0.95\n")
+    code, _, err = run("sync", "-w", workspace.root, "--to", tmp_path / "bucket", "--dry-run")
+    assert code == 3
+    assert err.startswith("Gate failed: 2 of 2 gates do not pass; nothing is published.")
+    assert "gold_accuracy is 0.5, at least 0.7 is wanted." in err
+    assert not (tmp_path / "bucket").exists()
+
+
+def test_a_defect_of_ours_ends_with_70_and_its_traceback(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("sync.export.FORMATS", {"trec": Format(fail, "", "")})
+    code, _, err = run("export", "-w", make_workspace(tmp_path).root, "--formats", "trec")
+    assert code == 70
+    assert "ZeroDivisionError: of ours" in err
+    assert err.splitlines()[-1].startswith("This is a defect of ls-retrieval")
+
+
+# what the commands print
+
+
+@pytest.mark.parametrize("query", ["text", "image", "audio", "video"])
+@pytest.mark.parametrize("candidates", ["text", "image", "audio", "video"])
+def test_config_prints_a_config_to_paste(run: Run, query: str, candidates: str) -> None:
+    code, out, err = run("config", "graded", "--query", query, "--candidates", candidates)
+    assert (code, err) == (0, "")
+    root = ElementTree.fromstring(out)  # noqa: S314
+    assert root.find(".//*[@name='query']") is not None
+    assert [c.get("alias") for c in root.findall(".//Choice")][:4] == ["0", "1", "2", "3"]
+
+
+def test_config_of_missing_rules_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("config", "graded", "--rules", tmp_path / "rules.yaml")
+    assert code == 1
+    assert "cannot be read" in err
+
+
+def test_export_lists_its_formats(run: Run) -> None:
+    code, out, _ = run("export", "--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(FORMATS)
+
+
+def test_export_prints_the_files_that_it_wrote(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path / "w").root
+    code, out, _ = run("export", "-w", root, "--formats", "trec", "--out", tmp_path / "out")
+    assert code == 0
+    assert out.splitlines() == [str(tmp_path / "out" / "trec" / name) for name in ("qrels.txt", "run.txt")]
+    assert not (root / "exports").exists()
+
+
+def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path / "w").root
+    code, out, _ = run("report", "-w", root, "--json", tmp_path / "figures.json")
+    assert code == 0
+    assert "16 by 2 annotators" in out
+    assert "3 judged: 2 confirmed, 1 found positive" in out
+    assert json.loads((tmp_path / "figures.json").read_text())["gold_accuracy"] == 0.5
+
+
+def test_a_dry_sync_says_the_version_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path / "w").root
+    before = sorted(root.rglob("*"))
+    code, out, _ = run("sync", "-w", root, "--to", tmp_path / "bucket", "--dry-run")
+    assert code == 0
+    assert out.endswith("bytes would be written\n")
+    assert sorted(root.rglob("*")) == before
+    assert not (tmp_path / "bucket").exists()
+
+
+def test_verify_of_a_bucket_without_a_version_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("verify", tmp_path / "bucket")
+    assert code == 1
+    assert "holds no version yet" in err
+    assert not (tmp_path / "bucket").exists()
+
+
+def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    (tmp_path / "pictures" / "d1.png").unlink()
+    workspace.rules_path.write_text("name: [")
+    (tmp_path / "pseudonym.key").chmod(0o644)
+    code, out, _ = run("doctor", "-w", tmp_path)
+    assert code == 1
+    assert [line for line in out.splitlines() if line.startswith("ok")] == [
+        "ok    settings with 1 projects",
+        "ok    6 items, 3 queries",
+    ]
+    for wrong in ("is not YAML", "1 media are missing", "no index", "can be read by others", "LABEL_STUDIO_URL"):
+        assert wrong in out
+
+
+# the whole way, with a real Label Studio
+
+
+def test_init_push_pull_sync_and_verify_from_the_command_line(
+    run: Run, studio: Studio, sdk: Callable[[Account], LabelStudio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, bucket = make_workspace(tmp_path / "w", candidates="text", labelled=False).root, tmp_path / "bucket"
+    live = ("-w", root, "-p", "live")
+    monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", studio.admin.token)
+    assert run("init", *live, "--candidates", "text")[0] == 0
+    assert run("push", *live, "--dry-run")[1] == "3 tasks would be made, 0 were there, 0 removed\n"
+    assert run("push", *live)[1] == "3 tasks made, 0 were there, 0 removed\n"
+    assert run("push", *live)[1] == "0 tasks made, 3 were there, 0 removed\n"
+    client, project = sdk(studio.admin), Workspace(root).project("live").id
+    for task in listing(client, project):
+        count = len(task["data"]["candidates"])
+        client.annotations.create(task["id"], result=list(form("graded").result(dict.fromkeys(range(count), 3))))
+    assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
+    first = run("sync", *live, "--to", bucket)
+    assert first[0] == 0
+    second = run("sync", *live, "--to", bucket)[1].splitlines()[-1]
+    assert (
+        second == f"version {json.loads((bucket / 'latest.json').read_text())['version']} in {bucket}: 0 bytes written"
+    )
+    assert run("verify", bucket)[1].endswith("files are as they were written\n")
+    (root / "pseudonym.key").write_text("another key\n")
+    code, _, err = run("sync", *live, "--to", bucket)
+    assert code == 1
+    assert "pseudonym key is not the one" in err

@@ -1,0 +1,596 @@
+"""Projects, push, pull and fill against a real Label Studio."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import requests
+from label_studio_sdk import LabelStudio
+from sync_world import RULES
+
+from label_configs import rules as rules_file
+from label_configs.errors import Mendable
+from label_configs.forms import form
+from label_configs.forms.envelope import KEY, Task
+from label_configs.forms.graded import cannot_judge
+from label_configs.records import Candidate, Item, Judgment, Pool, Query
+from ls_retrieval.admin import Wanted, init
+from ls_retrieval.studio import Account, Studio
+from store.judgments import Table
+from store.media import Media
+from store.settings import Media as MediaSettings
+from store.settings import Project
+from store.workspace import Workspace
+from sync import projects
+from sync.fill import fill, fill_project
+from sync.label_studio import connected
+from sync.present import Presenter
+from sync.pull import Pulled, pseudonym, pull
+from sync.push import Pushed, push
+from sync.tasks import BEGINNING, changed_since, listing
+
+Sdk = Callable[[Account], LabelStudio]
+DOCS = ("d1", "d2", "d3")
+KEY_OF_NAMES = "test key"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A fresh project for one test, and everything that the room needs around it."""
+
+    client: LabelStudio
+    project: Project
+    presenter: Presenter
+    table: Table
+
+    def tasks(self, *queries: str) -> list[Task]:
+        return list(self.presenter.tasks([pool_of(query) for query in queries]))
+
+    def push(self, *queries: str, **more: Any) -> Pushed:
+        return push(self.client, self.project, self.tasks(*queries), **more)
+
+    def pull(self, **more: Any) -> Pulled:
+        return pull(self.client, self.project, self.table, RULES, KEY_OF_NAMES, **more)
+
+    def ids(self) -> list[int]:
+        return [task["id"] for task in listing(self.client, self.project.id)]
+
+    def parts(self) -> list[dict[str, Any]]:
+        return [row for path in sorted(self.table.folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def pool_of(query_id: str) -> Pool:
+    shown = tuple(Candidate(doc_id=d, source="dense") for d in DOCS)
+    return Pool(query_id=query_id, candidates=shown, encoder="toy", index="i", seed=0)
+
+
+def proposed(query: Query) -> Pool:
+    return pool_of(query.query_id)
+
+
+def predict(task: Task, pool: Pool) -> dict[str, Any]:
+    return {"model_version": "toy", "score": 0.5, "result": answer(0, 0, 0)}
+
+
+def answer(*grades: int) -> list[dict[str, Any]]:
+    return list(form("graded").result(dict(enumerate(grades))))
+
+
+def values(judgments: list[Judgment]) -> list[tuple[str, str, str, str]]:
+    return [(j.kind, j.query_id, j.doc_id, j.value) for j in judgments]
+
+
+@pytest.fixture(scope="module")
+def admin(studio: Studio, sdk: Sdk) -> LabelStudio:
+    return sdk(studio.admin)
+
+
+@pytest.fixture(scope="module")
+def ada(studio: Studio, sdk: Sdk) -> LabelStudio:
+    return sdk(studio.annotator("ada"))
+
+
+@pytest.fixture(scope="module")
+def bob(studio: Studio, sdk: Sdk) -> LabelStudio:
+    return sdk(studio.annotator("bob"))
+
+
+@pytest.fixture
+def bench(admin: LabelStudio, tmp_path: Path) -> Bench:
+    blank = Project(id=0, candidates="text", votes=2)
+    project = blank.model_copy(update={"id": projects.create(admin, "bench", blank, RULES)})
+    presenter = Presenter(
+        project=project,
+        rules=RULES,
+        per_screen=8,
+        queries={f"q{n}": Query(query_id=f"q{n}", text=f"query {n}") for n in range(9)},
+        items={d: Item(doc_id=d, text=f"text of {d}") for d in DOCS},
+        media=Media(tmp_path, MediaSettings()),
+        predict=predict,
+    )
+    return Bench(admin, project, presenter, Table(tmp_path / "judgments"))
+
+
+def drafted(studio: Studio, account: Account, task_id: int, project: int) -> None:
+    """Begin an answer, as the editor does by itself while somebody works."""
+    with requests.Session() as session:
+        access = session.post(f"{studio.url}/api/token/refresh/", json={"refresh": account.token}).json()["access"]
+        draft = {"result": answer(3), "lead_time": 1, "draft_id": 0, "project": project}
+        place = f"{studio.url}/api/tasks/{task_id}/drafts?project={project}"
+        session.post(place, json=draft, headers={"Authorization": f"Bearer {access}"}).raise_for_status()
+
+
+# init
+
+
+@pytest.fixture
+def environment(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", studio.admin.token)
+
+
+SETTINGS = {"form": "graded", "query": "text", "candidates": "text", "mode": "blind", "votes": 2}
+
+
+def titles(client: LabelStudio) -> list[Any]:
+    every: Any = client.projects.list()
+    return [project.title for project in every]
+
+
+WANTED = Wanted("main", "A project", "", SETTINGS)
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_dry_init_makes_nothing(admin: LabelStudio, tmp_path: Path) -> None:
+    before = titles(admin)
+    lines = list(init(tmp_path / "w", WANTED, dry_run=True))
+    assert lines[-1] == "would make the project main"
+    assert not (tmp_path / "w").exists()
+    assert titles(admin) == before
+
+
+@pytest.mark.usefixtures("environment")
+def test_init_makes_the_project_once_and_again_changes_nothing(admin: LabelStudio, tmp_path: Path) -> None:
+    list(init(tmp_path, WANTED))
+    project = Workspace(tmp_path).project("main")
+    there = admin.projects.get(project.id)
+    assert (there.title, there.maximum_annotations, there.show_collab_predictions) == ("A project", 2, False)
+    assert there.expert_instruction == RULES.instruction()
+    assert there.label_config == form("graded").xml(RULES, "text", "text")
+    assert list(init(tmp_path, WANTED))[-1] == f"project main: {project.id}, as it was"
+    assert (tmp_path / "pseudonym.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.usefixtures("environment")
+def test_more_votes_reach_the_project_through_the_settings_file(admin: LabelStudio, tmp_path: Path) -> None:
+    list(init(tmp_path, WANTED))
+    more = Wanted("main", "A project", "", {**SETTINGS, "votes": 3})
+    assert list(init(tmp_path, more))[-1].startswith("votes stay 2: change [projects.main] in settings.toml")
+    settings = Workspace(tmp_path).settings_path
+    settings.write_text(settings.read_text().replace("votes = 2", "votes = 3"))
+    assert list(init(tmp_path, more))[-1].endswith("changed maximum_annotations")
+    assert admin.projects.get(Workspace(tmp_path).project("main").id).maximum_annotations == 3
+
+
+@pytest.mark.usefixtures("environment")
+def test_other_settings_of_a_project_are_refused_all_together(tmp_path: Path) -> None:
+    list(init(tmp_path, WANTED))
+    other = Wanted("main", "A project", "", {**SETTINGS, "mode": "assist", "candidates": "image"})
+    with pytest.raises(Mendable, match="other settings") as refused:
+        list(init(tmp_path, other))
+    assert refused.value.problems == (
+        "candidates is 'text', asked for is 'image'",
+        "mode is 'blind', asked for is 'assist'",
+    )
+
+
+def test_changed_rules_reach_a_project_without_answers_and_no_other(bench: Bench) -> None:
+    changed = rules_file.parse(rules_file.preset().replace("label: Exact", "label: Perfect"))
+    assert projects.update(bench.client, bench.project, changed) == ["expert_instruction", "label_config"]
+    assert projects.update(bench.client, bench.project, RULES) == ["expert_instruction", "label_config"]
+    bench.push("q1")
+    bench.client.annotations.create(bench.ids()[0], result=answer(3, 0, 0))
+    with pytest.raises(Mendable, match="holds 1 answers"):
+        projects.update(bench.client, bench.project, changed)
+    assert projects.update(bench.client, bench.project, RULES) == []
+
+
+class Backend(BaseHTTPRequestHandler):
+    """The least that Label Studio takes for an ML backend; as a Label Studio it is version 1.10."""
+
+    def answer(self) -> None:
+        body = b'{"status": "UP", "model_version": "v1", "release": "1.10.0", "id": 1, "email": "x@example.org"}'
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def stand_in() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_backend_is_connected_once_and_one_that_moved_leaves_nothing_behind(bench: Bench, stand_in: str) -> None:
+    for url in (stand_in, stand_in, f"{stand_in}/moved"):
+        projects.ensure_backend(bench.client, bench.project, projects.Backend(url))
+    assert [one.url for one in bench.client.ml.list(project=bench.project.id)] == [f"{stand_in}/moved"]
+    hooks = [hook.url for hook in bench.client.webhooks.list(project=bench.project.id)]
+    assert hooks == [f"{stand_in}/moved/webhook"]
+
+
+# push
+
+
+def test_a_task_holds_what_annotators_see_and_nothing_that_gives_a_candidate_away(bench: Bench) -> None:
+    assert bench.push("q1", "q2") == (2, 0, 0)
+    first, _ = listing(bench.client, bench.project.id)
+    assert first["data"]["query_id"] == "q1"
+    assert [set(candidate) for candidate in first["data"]["candidates"]] == [{"id", "html"}] * 3
+    assert first["meta"][KEY]["pool_id"] == pool_of("q1").pool_id
+    stored = bench.client.tasks.get(str(first["id"])).predictions or []
+    assert [one.model_version for one in stored] == ["toy"]
+
+
+def test_a_dry_push_makes_nothing(bench: Bench) -> None:
+    assert bench.push("q1", "q2", dry_run=True) == (2, 0, 0)
+    assert bench.ids() == []
+
+
+def test_pushing_again_makes_only_what_is_new(bench: Bench) -> None:
+    bench.push("q1", "q2")
+    assert bench.push("q1", "q2", "q3") == (1, 2, 0)
+    assert len(bench.ids()) == 3
+
+
+def test_killed_between_two_chunks_the_next_push_completes_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.push._CHUNK", 2)
+
+    def kill(done: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.push("q1", "q2", "q3", "q4", "q5", advance=kill)
+    assert len(bench.ids()) == 2
+    assert bench.push("q1", "q2", "q3", "q4", "q5") == (3, 2, 0)
+    assert [task["data"]["query_id"] for task in listing(bench.client, bench.project.id)] == [
+        f"q{n}" for n in range(1, 6)
+    ]
+
+
+def test_doubles_of_an_import_that_timed_out_go_unless_somebody_works_on_them(
+    bench: Bench, ada: LabelStudio, studio: Studio
+) -> None:
+    tasks = bench.tasks("q1", "q2", "q3", "q4", "q5")
+    for _ in range(2):
+        bench.client.projects.import_tasks(bench.project.id, request=tasks)  # type: ignore[arg-type]
+    first, second = bench.ids()[:5], bench.ids()[5:]
+    ada.annotations.create(second[0], result=answer(3, 0, 0))
+    ada.annotations.create(second[1], result=[], was_cancelled=True)
+    drafted(studio, studio.annotator("ada"), second[2], bench.project.id)
+    for task_id in (first[3], second[3]):
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    assert bench.push("q1", "q2", "q3", "q4", "q5", dry_run=True) == (0, 5, 4)
+    assert bench.push("q1", "q2", "q3", "q4", "q5") == (0, 5, 4)
+    assert bench.ids() == [first[3], first[4], *second[:4]]
+
+
+def test_tasks_of_rules_that_changed_since_are_replaced_unless_somebody_works_on_them(
+    bench: Bench, ada: LabelStudio
+) -> None:
+    bench.push("q1", "q2")
+    first, _ = bench.ids()
+    ada.annotations.create(first, result=answer(3, 0, 0))
+    others = rules_file.parse(rules_file.preset().replace("Everything", "All"))
+    changed = replace(bench, presenter=replace(bench.presenter, rules=others))
+    assert changed.push("q1", "q2") == (1, 1, 1)
+    assert changed.push("q1", "q2") == (0, 2, 0)
+    kept, made = listing(bench.client, bench.project.id)
+    assert kept["id"] == first
+    assert made["meta"]["ls_retrieval"]["rules_hash"] == others.hash
+
+
+def test_a_task_that_somebody_changed_is_named_before_anything_is_pushed(bench: Bench) -> None:
+    bench.push("q1")
+    (task,) = listing(bench.client, bench.project.id)
+    bench.client.tasks.update(str(task["id"]), data={"query": "changed"})
+    with pytest.raises(Mendable, match=f"project {bench.project.id}, task {task['id']}") as changed:
+        bench.push("q1", "q2")
+    assert "Restore its data" in changed.value.mend
+
+
+# pull
+
+
+def test_a_project_without_answers_gives_none(bench: Bench) -> None:
+    assert bench.pull() == Pulled()
+    bench.push("q1")
+    assert bench.pull() == Pulled()
+    assert bench.parts() == []
+
+
+def test_grades_flags_skips_and_empty_answers_are_each_a_row(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2", "q3")
+    graded, skipped, empty = bench.ids()
+    ada.annotations.create(graded, result=[*answer(3, 0), cannot_judge(2)], lead_time=4.5)
+    ada.annotations.create(skipped, result=[], was_cancelled=True)
+    ada.annotations.create(empty, result=[])
+    assert bench.pull() == Pulled(new=3)
+    found = bench.table.current()
+    assert values(found) == [
+        ("grade", "q1", "d1", "3"),
+        ("grade", "q1", "d2", "0"),
+        ("flag", "q1", "d3", "cant_judge"),
+        ("flag", "q2", "", "skipped"),
+        ("flag", "q3", "", "empty"),
+    ]
+    assert [(j.task_id, j.position, j.lead_time) for j in found[:2]] == [(graded, 0, 4.5), (graded, 1, 4.5)]
+    assert {j.rules_hash for j in found} == {RULES.hash}
+
+
+def test_edits_are_revisions_and_deletions_leave_nothing_standing(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2", "q3")
+    made = [ada.annotations.create(task_id, result=answer(3, 0, 0)).id for task_id in bench.ids()]
+    bench.pull()
+    ada.annotations.update(made[0], result=answer(2, 1, 0))
+    ada.annotations.delete(made[1])
+    pulled = bench.pull()
+    assert (pulled.new, pulled.edited, pulled.deleted, pulled.problems) == (0, 1, 1, [])
+    standing = [(j.query_id, j.value) for j in bench.table.current()]
+    assert sorted(standing) == [("q1", "0"), ("q1", "1"), ("q1", "2"), ("q3", "0"), ("q3", "0"), ("q3", "3")]
+    revisions = [row["revision"] for row in bench.parts() if row["annotation_id"] == made[0]]
+    assert revisions == [1, 1, 1, 2, 2, 2]
+    assert bench.pull().deleted == 0
+
+
+def test_a_second_pull_writes_nothing(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2")
+    for task_id in bench.ids():
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    bench.pull()
+    files = {path.name: path.read_bytes() for path in bench.table.folder.iterdir()}
+    again = bench.pull()
+    assert (again.new, again.edited, again.deleted) == (0, 0, 0)
+    assert {path.name: path.read_bytes() for path in bench.table.folder.iterdir()} == files
+
+
+def test_annotators_leave_label_studio_under_names_that_only_the_key_explains(
+    bench: Bench, ada: LabelStudio, bob: LabelStudio
+) -> None:
+    bench.push("q1")
+    (task_id,) = bench.ids()
+    users = [one.users.whoami().id for one in (ada, bob)]
+    for one in (ada, bob):
+        one.annotations.create(task_id, result=answer(3, 0, 0))
+    bench.pull()
+    rows = bench.parts()
+    assert {row["annotator"] for row in rows} == {pseudonym(KEY_OF_NAMES, user) for user in users}
+    assert len({row["annotator"] for row in rows}) == 2
+    numbers = {
+        "project",
+        "task_id",
+        "annotation_id",
+        "round",
+        "position",
+        "revision",
+        "lead_time",
+        "updated_at",
+        "value",
+    }
+    rest = [value for row in rows for name, value in row.items() if name not in numbers]
+    assert not any(value in (user, str(user)) for value in rest for user in users)
+    content = b"".join(path.read_bytes() for path in bench.table.folder.iterdir())
+    assert b".invalid" not in content
+    assert not any("@" in str(value) for row in rows for value in row.values())
+
+
+def test_killed_between_data_and_bookmark_nothing_is_doubled(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2")
+    for task_id in bench.ids():
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    bench.pull()
+    (bench.table.folder / "state.json").unlink()  # the data were written, the bookmark was not
+    before = bench.parts()
+    assert bench.pull() == Pulled(unchanged=2)
+    assert bench.parts() == before
+    assert bench.table.cursor() is not None
+
+
+def test_pages_pass_over_nothing_where_many_tasks_changed_at_one_time(bench: Bench, ada: LabelStudio) -> None:
+    queries = [f"q{n}" for n in range(7)]
+    bench.push(*queries)
+    ids = bench.ids()
+    for task_id in ids:
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    assert bench.pull(page_size=2).new == 7
+    everything = {"all": True, "excluded": [ids[6]]}
+    bench.client.actions.create(id="delete_tasks_annotations", project=bench.project.id, selected_items=everything)
+    pages = list(changed_since(bench.client, bench.project.id, BEGINNING, page_size=2))
+    times = {row["id"]: row["updated_at"] for page in pages for row in page}
+    assert len({times[task_id] for task_id in ids[:6]}) == 1  # Label Studio wrote them with one time
+    assert set(times) == set(ids)
+    assert bench.pull(page_size=2).deleted == 6
+    assert [j.query_id for j in bench.table.current()] == ["q6"] * 3
+
+
+def test_light_pages_are_read_to_the_end_too(bench: Bench) -> None:
+    bench.push(*[f"q{n}" for n in range(5)])
+    whole = list(listing(bench.client, bench.project.id))
+    assert list(listing(bench.client, bench.project.id, page_size=2)) == whole
+    assert [task["data"]["query_id"] for task in whole] == [f"q{n}" for n in range(5)]
+
+
+def test_an_answer_that_cannot_be_read_is_named_and_stops_no_other(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2")
+    bad, good = bench.ids()
+    regions = [*answer(3), {**answer(0)[0], "from_name": "mood"}, {**answer(0, 7)[1], "id": "x"}]
+    broken = ada.annotations.create(bad, result=regions).id
+    ada.annotations.create(good, result=answer(0, 0, 0))
+    pulled = bench.pull()
+    where = f"project {bench.project.id}, task {bad}, annotation {broken}"
+    assert [problem.split(":")[0] for problem in pulled.problems] == [
+        f"{where}, control 'mood'",
+        f"{where}, control 'rel_1'",
+    ]
+    assert "'7' is not a grade of these rules" in pulled.problems[1]
+    assert [(j.query_id, j.value) for j in bench.table.current()] == [("q1", "3")] + [("q2", "0")] * 3
+    assert bench.pull().problems == []
+
+
+def test_answers_under_other_rules_wait_until_the_rules_are_back(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2")
+    first, second = bench.ids()
+    ada.annotations.create(first, result=answer(3, 0, 0))
+    ada.annotations.create(second, result=answer(3, 0, 0))
+    other = rules_file.parse(rules_file.preset().replace("positive: [3, 2]", "positive: [3]"))
+    refused = pull(bench.client, bench.project, bench.table, other, KEY_OF_NAMES, page_size=1)
+    assert refused.new == 0
+    assert [f"task {first} " in p or f"task {second} " in p for p in refused.problems] == [True, True]
+    assert all("Restore rules.yaml" in problem for problem in refused.problems)
+    assert bench.pull().new == 2
+
+
+def test_an_annotation_that_goes_while_the_pull_runs_is_gone_after_the_next(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2", "q3")
+    made = [ada.annotations.create(task_id, result=answer(3, 0, 0)).id for task_id in bench.ids()]
+    deleted: list[int | None] = []
+
+    def meanwhile(done: int) -> None:
+        if not deleted:
+            ada.annotations.delete(made[0])
+            deleted.append(made[0])
+
+    pulled = bench.pull(page_size=1, advance=meanwhile)
+    assert (pulled.new, pulled.deleted) == (3, 1)
+    assert {j.query_id for j in bench.table.current()} == {"q2", "q3"}
+
+
+# fill
+
+
+def bare(bench: Bench, *texts: str) -> list[int]:
+    bench.client.projects.import_tasks(bench.project.id, request=[{"data": {"query": text}} for text in texts])  # type: ignore[misc]
+    return bench.ids()[-len(texts) :]
+
+
+def test_a_bare_query_gets_its_candidates_once(bench: Bench) -> None:
+    (task_id,) = bare(bench, "something red")
+    kept: list[Query] = []
+    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 1
+    (filled,) = listing(bench.client, bench.project.id)
+    assert filled["data"]["query"] == "something red"
+    assert filled["data"]["query_id"] == kept[0].query_id
+    assert filled["meta"][KEY]["docs"] == {"c0": "d1", "c1": "d2", "c2": "d3"}
+    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 0
+    again = fill(bench.client, bench.presenter, task_id, proposed)
+    assert again is not None
+    assert (again["data"], again["meta"]) == (filled["data"], filled["meta"])
+    assert len(kept) == 1
+
+
+def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: LabelStudio, studio: Studio) -> None:
+    answered, skipped, begun, free = bare(bench, "answered", "skipped", "begun", "free")
+    ada.annotations.create(answered, result=answer(3))
+    ada.annotations.create(skipped, result=[], was_cancelled=True)
+    drafted(studio, studio.annotator("ada"), begun, bench.project.id)
+    kept: list[Query] = []
+    assert [fill(bench.client, bench.presenter, task_id, proposed) for task_id in (answered, skipped, begun)] == [
+        None
+    ] * 3
+    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 1
+    assert [query.text for query in kept] == ["free"]
+    data = {task["id"]: task["data"] for task in listing(bench.client, bench.project.id)}
+    assert [set(data[task_id]) for task_id in (answered, skipped, begun)] == [{"query"}] * 3
+    assert "candidates" in data[free]
+
+
+def test_a_task_that_says_nothing_is_left_alone(bench: Bench) -> None:
+    (task_id,) = bare(bench, "  ")
+    assert fill(bench.client, bench.presenter, task_id, proposed) is None
+
+
+def test_the_answers_to_a_filled_task_are_read_like_any(bench: Bench, ada: LabelStudio) -> None:
+    (task_id,) = bare(bench, "something red")
+    fill(bench.client, bench.presenter, task_id, proposed)
+    ada.annotations.create(task_id, result=answer(3, 1, 0))
+    assert bench.pull() == Pulled(new=1)
+    assert [(j.doc_id, j.value) for j in bench.table.current()] == [("d1", "3"), ("d2", "1"), ("d3", "0")]
+
+
+# what people see of the model
+
+
+def test_an_assist_project_keeps_a_share_of_its_queries_blind(bench: Bench) -> None:
+    assisting = replace(bench.presenter, project=bench.project.model_copy(update={"mode": "assist"}))
+    helped = [assisting.assisted(f"q{n}") for n in range(2000)]
+    assert helped.count(False) / 2000 == pytest.approx(0.2, abs=0.03)
+    for query_id in ("q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8"):
+        (task,) = assisting.tasks([pool_of(query_id)])
+        assert bool(task["predictions"]) == assisting.assisted(query_id)
+
+
+# errors
+
+
+def test_a_wrong_token_says_where_to_make_one(studio: Studio) -> None:
+    for token in ("no token", "0123456789abcdef0123456789abcdef01234567"):
+        with pytest.raises(Mendable, match="refuses the token") as refused, connected(studio.url, token):
+            pass
+        assert "LABEL_STUDIO_API_KEY" in refused.value.mend
+        assert token not in str(refused.value)
+
+
+def test_a_token_that_ran_out_is_a_wrong_token(studio: Studio) -> None:
+    import jwt
+
+    old = jwt.encode({"exp": 1, "token_type": "refresh"}, "a key of at least thirty-two bytes", "HS256")
+    with pytest.raises(Mendable, match="refuses the token"), connected(studio.url, old):
+        pass
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://nowhere.invalid", "127.0.0.1:8080", "http://127.0.0.1:port"]
+)
+def test_a_label_studio_that_cannot_be_reached_says_which_setting(url: str, studio: Studio) -> None:
+    for token in ("wrong", studio.admin.token):
+        with pytest.raises(Mendable, match="cannot be reached") as unreachable, connected(url, token):
+            pass
+        assert "LABEL_STUDIO_URL" in unreachable.value.mend
+
+
+def test_a_private_backend_names_the_two_settings(bench: Bench) -> None:
+    with pytest.raises(Mendable, match="private address") as refused:
+        projects.ensure_backend(bench.client, bench.project, projects.Backend("http://10.1.2.3:9090"))
+    assert "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false" in refused.value.mend
+
+
+def test_a_label_studio_that_is_too_old_says_so(stand_in: str) -> None:
+    with pytest.raises(Mendable, match=r"version 1\.10\.0") as old, connected(stand_in, "token"):
+        pass
+    assert "1.20 or newer" in old.value.why
+
+
+def test_a_project_that_is_gone_is_named(bench: Bench) -> None:
+    bench.client.projects.delete(bench.project.id)
+    with pytest.raises(Mendable, match="does not find what is asked for"):
+        bench.pull()
+    with pytest.raises(Mendable, match=f"project {bench.project.id}"):
+        bench.push("q1")
+    assert json.dumps(bench.parts()) == "[]"

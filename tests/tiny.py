@@ -1,0 +1,123 @@
+"""A real open_clip model of random weights and a workspace of drawn pictures, small enough to build in a test run;
+and collections whose vectors are written down by hand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from label_configs import rules as rules_file
+from label_configs.records import Item, Modality, Query
+from ml_backend import index
+from ml_backend.collection import Collection, Space
+from ml_backend.encoders.base import Content, Vectors
+from store.workspace import Workspace
+
+DIM, PIXELS = 32, 64
+COLOURS = ("red", "green", "blue", "orange", "purple", "black")
+SHAPES = ("square", "circle", "bar", "cross")
+
+_CONFIG = {
+    "model_cfg": {
+        "embed_dim": DIM,
+        "vision_cfg": {"image_size": PIXELS, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+        "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    },
+    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "size": [PIXELS, PIXELS]},
+}
+_SETTINGS = """\
+[encoders.clip]
+model = "local-dir:{model}"
+threads = 1
+batch = 8
+
+[pool]
+depth = 8
+per_screen = 4
+hard = 2
+"""
+
+
+def build_model(folder: Path, seed: int = 0) -> Path:
+    """Write an open_clip model folder; the seed decides its weights."""
+    import torch
+    from open_clip.model import CLIP
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    (folder / "open_clip_config.json").write_text(json.dumps(_CONFIG))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = CLIP(**_CONFIG["model_cfg"])
+    save_file({name: t.contiguous() for name, t in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    return folder
+
+
+def draw(path: Path, colour: str, shape: str) -> None:
+    """A picture of a shape in a colour on white."""
+    picture = Image.new("RGB", (PIXELS, PIXELS), "white")
+    pen = ImageDraw.Draw(picture)
+    boxes = {"square": [(8, 8, 56, 56)], "bar": [(4, 24, 60, 40)], "cross": [(4, 28, 60, 36), (28, 4, 36, 60)]}
+    for box in boxes.get(shape, []):
+        pen.rectangle(box, fill=colour)
+    if shape == "circle":
+        pen.ellipse((8, 8, 56, 56), fill=colour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+def build_workspace(root: Path, model: Path) -> Workspace:
+    """24 pictures, `red-square` and so on; six queries, each with two of its four known as positive. Not indexed."""
+    docs = [(colour, shape) for colour in COLOURS for shape in SHAPES]
+    for colour, shape in docs:
+        draw(root / "media" / f"{colour}-{shape}.png", colour, shape)
+    write_rows(
+        root / "corpus.jsonl",
+        [{"_id": f"{c}-{s}", "title": f"{c} {s}", "image": f"media/{c}-{s}.png"} for c, s in docs],
+    )
+    write_rows(
+        root / "queries.jsonl",
+        [{"_id": f"q-{c}", "text": f"a {c} thing", "positives": [f"{c}-square", f"{c}-circle"]} for c in COLOURS],
+    )
+    (root / "rules.yaml").write_text(rules_file.preset())
+    (root / "settings.toml").write_text(_SETTINGS.format(model=model.resolve()))
+    return Workspace(root)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+class Table:
+    """An encoder whose vectors are written down: content to vector. `asked` holds every content it was given."""
+
+    modalities: frozenset[Modality] = frozenset({"text", "image"})
+
+    def __init__(self, vectors: Mapping[Content, Sequence[float]], fingerprint: str = "table") -> None:
+        self._vectors, self.fingerprint = vectors, fingerprint
+        self.asked: list[Content] = []
+
+    def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
+        self.asked += contents
+        return np.array([self._vectors[c] for c in contents], dtype=np.float32)
+
+
+def collection(
+    folder: Path,
+    docs: Mapping[str, Sequence[float]],
+    queries: Mapping[str, Sequence[float]],
+    *,
+    titles: Mapping[str, str] | None = None,
+    name: str = "e",
+) -> Collection:
+    """A collection of one encoder: doc_id to vector, a query's text to its vector, and titles of some items."""
+    vectors = np.array(list(docs.values()), dtype=np.float32)
+    index.build(folder, name, "hand", list(docs), [doc_id.encode() for doc_id in docs], vectors)
+
+    def encode(query: Query) -> Vectors:
+        return np.array(queries[query.text], dtype=np.float32)
+
+    items = {d: Item(doc_id=d, modality="image", uri=d, title=(titles or {}).get(d, "")) for d in docs}
+    return Collection(items, {name: Space(name, index.load(folder, name), encode)})

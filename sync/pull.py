@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms import envelope, form
@@ -134,39 +134,30 @@ def _tombstones(row: Row, held: Iterable[int], known: Mapping[int, Known], proje
     there = {annotation["id"] for annotation in row["annotations"] or []}
     gone = [annotation_id for annotation_id in sorted(held) if annotation_id not in there]
     gone = [annotation_id for annotation_id in gone if not known[annotation_id].deleted]
-    return [_mark(project.id, int(row["id"]), a, str(row["updated_at"]), "deleted") for a in gone]
+    return [_tombstone(project, row, annotation_id) for annotation_id in gone]
 
 
 def _nothing(task: Filled, annotation: Annotation, annotator: str) -> Judgment:
     """An annotation that says nothing is a row too, so that it is known."""
-    return _mark(
-        task.project,
-        task.task_id,
-        annotation["id"],
-        annotation["updated_at"],
-        "empty",
-        query_id=task.query_id,
-        annotator=annotator,
-        rules_hash=task.rules_hash,
-        pool_id=task.pool_id,
-        form=task.form,
-        round=task.round,
-        lead_time=annotation.get("lead_time"),
-    )
+    return envelope.speaker(task, annotation, annotator)(kind="flag", value="empty", doc_id="", position=-1)
 
 
-def _mark(project: int, task_id: int, annotation_id: int, updated_at: str, value: str, **more: Any) -> Judgment:
-    blank: dict[str, Any] = dict.fromkeys(("query_id", "annotator", "rules_hash", "pool_id", "form"), "")
+def _tombstone(project: Project, row: Row, annotation_id: int) -> Judgment:
     return Judgment(
         kind="flag",
-        project=project,
-        task_id=task_id,
+        project=project.id,
+        task_id=int(row["id"]),
         annotation_id=annotation_id,
-        updated_at=updated_at,
+        updated_at=str(row["updated_at"]),
+        query_id="",
         doc_id="",
-        value=value,
+        value="deleted",
+        annotator="",
+        rules_hash="",
+        pool_id="",
+        form="",
+        round=0,
         position=-1,
-        **{**blank, "round": 0, **more},
     )
 
 

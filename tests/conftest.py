@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -116,3 +118,30 @@ def tiny_indexed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def tiny_workspace(tiny_indexed: Workspace, tmp_path: Path) -> Workspace:
     """The indexed workspace, to do with as the test likes."""
     return Workspace(Path(shutil.copytree(tiny_indexed.root, tmp_path / "workspace")))
+
+
+class StandIn(BaseHTTPRequestHandler):
+    """The least that Label Studio takes for an ML backend; as a Label Studio it is version 1.10."""
+
+    def answer(self) -> None:
+        body = b'{"status": "UP", "model_version": "v1", "release": "1.10.0", "id": 1, "email": "x@example.org"}'
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def stand_in() -> Iterator[str]:
+    """The URL of such a server."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -8,9 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,32 +23,6 @@ from ls_retrieval.studio import Account, Studio, running_studio
 Sdk = Callable[[Account], LabelStudio]
 
 XML = '<View><Text name="query" value="$query"/><TextArea name="answer" toName="query"/></View>'
-
-
-class Backend(BaseHTTPRequestHandler):
-    """The least that Label Studio takes for an ML backend."""
-
-    def answer(self) -> None:
-        body = b'{"status": "UP", "model_version": "v1"}'
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = answer  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-@pytest.fixture
-def backend() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +159,9 @@ def test_a_name_that_is_a_path_is_refused(studio: Studio) -> None:
 # whom it may call
 
 
-def test_a_backend_on_loopback_and_its_webhook_are_accepted(client: LabelStudio, project: int, backend: str) -> None:
-    client.ml.create(project=project, url=backend, title="stand-in")
-    assert [hook.url for hook in client.webhooks.list(project=project)] == [f"{backend}/webhook"]
+def test_a_backend_on_loopback_and_its_webhook_are_accepted(client: LabelStudio, project: int, stand_in: str) -> None:
+    client.ml.create(project=project, url=stand_in, title="stand-in")
+    assert [hook.url for hook in client.webhooks.list(project=project)] == [f"{stand_in}/webhook"]
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "10.1.2.3", "192.168.1.1", "172.17.0.1"])

@@ -1,10 +1,8 @@
 """Projects, push, pull and fill against a real Label Studio."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -199,32 +197,6 @@ def test_changed_rules_reach_a_project_without_answers_and_no_other(bench: Bench
     with pytest.raises(Mendable, match="holds 1 answers"):
         projects.update(bench.client, bench.project, changed)
     assert projects.update(bench.client, bench.project, RULES) == []
-
-
-class Backend(BaseHTTPRequestHandler):
-    """The least that Label Studio takes for an ML backend; as a Label Studio it is version 1.10."""
-
-    def answer(self) -> None:
-        body = b'{"status": "UP", "model_version": "v1", "release": "1.10.0", "id": 1, "email": "x@example.org"}'
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = answer  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-@pytest.fixture
-def stand_in() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_a_backend_is_connected_once_and_one_that_moved_leaves_nothing_behind(bench: Bench, stand_in: str) -> None:

@@ -1,7 +1,8 @@
 """What every task carries beside what the annotator sees, and how it is read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -122,3 +123,21 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
             f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
             mend="Restore its data and meta, or delete the task and push the query again in a new round.",
         ) from error
+
+
+def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..., Judgment]:
+    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give."""
+    return partial(
+        Judgment,
+        annotator=annotator,
+        project=task.project,
+        task_id=task.task_id,
+        query_id=task.query_id,
+        rules_hash=task.rules_hash,
+        pool_id=task.pool_id,
+        form=task.form,
+        round=task.round,
+        annotation_id=int(annotation["id"]),
+        updated_at=str(annotation["updated_at"]),
+        lead_time=annotation.get("lead_time"),
+    )

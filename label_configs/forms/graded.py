@@ -57,8 +57,9 @@ def cannot_judge(position: int) -> dict[str, object]:
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
     """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
+    said = envelope.speaker(task, annotation, annotator)
     if annotation.get("was_cancelled"):
-        return Decoded([_judgment(task, annotation, annotator, "flag", "skipped", "", -1, "manual", False)], [])
+        return Decoded([said(kind="flag", value="skipped", doc_id="", position=-1)], [])
     regions, problems = _regions(task, annotation)
     untouched = bool(regions) and all(r.get("origin") == "prediction" for r in regions)
     found: dict[int, Judgment] = {}
@@ -71,10 +72,13 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
         except ValueError as error:
             problems.append(f"{task.place(annotation, region.get('from_name') or _NAMELESS)}: {error}")
             continue
-        kind = "flag" if value == CANT_JUDGE else "grade"
-        origin = str(region.get("origin") or "manual")
-        found[position] = _judgment(
-            task, annotation, annotator, kind, value, task.docs[position], position, origin, untouched
+        found[position] = said(
+            kind="flag" if value == CANT_JUDGE else "grade",
+            value=value,
+            doc_id=task.docs[position],
+            position=position,
+            origin=str(region.get("origin") or "manual"),
+            untouched=untouched,
         )
     return Decoded([found[position] for position in sorted(found)], problems)
 
@@ -120,35 +124,3 @@ def _value(region: Mapping[str, Any], rules: Rules) -> str:
     if str(choices[0]) not in known:
         raise ValueError(f"{choices[0]!r} is not a grade of these rules ({', '.join(known)})")
     return known[str(choices[0])]
-
-
-def _judgment(
-    task: Filled,
-    annotation: Annotation,
-    annotator: str,
-    kind: Any,
-    value: str,
-    doc_id: str,
-    position: int,
-    origin: str,
-    untouched: bool,
-) -> Judgment:
-    return Judgment(
-        kind=kind,
-        value=value,
-        doc_id=doc_id,
-        position=position,
-        origin=origin,
-        untouched=untouched,
-        annotator=annotator,
-        project=task.project,
-        task_id=task.task_id,
-        query_id=task.query_id,
-        rules_hash=task.rules_hash,
-        pool_id=task.pool_id,
-        form=task.form,
-        round=task.round,
-        annotation_id=int(annotation["id"]),
-        updated_at=str(annotation["updated_at"]),
-        lead_time=annotation.get("lead_time"),
-    )

@@ -3,8 +3,15 @@
 # make test   everything that checks the project
 PYTHON ?= python3
 PACK ?=
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 VENV := .venv
 STUDIO := .venv-label-studio
+# of pip's many lines those that show how far it is: the larger downloads, and that it installs
+progress = sed -nE \
+  -e 's~^ *(Downloading|Using cached) (.*/)?([^/ ]+) \(([0-9.]+ [MG]B)\).*~$(1): \3, \4~p' \
+  -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test format clean
 
@@ -38,17 +45,17 @@ $(VENV)/.demo: pyproject.toml
 	@echo "Installing the tool with torch into $(VENV) (some minutes; up to 7 GB, less with a CPU build of torch)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	@$(VENV)/bin/python -m pip install --quiet --editable '.[backend,demo]'
+	@$(VENV)/bin/python -m pip install --editable '.[backend,demo]' | $(call progress,$(VENV))
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.demo
 	@echo "Installing what the tests need into $(VENV)"
-	@$(VENV)/bin/python -m pip install --quiet --editable '.[backend,demo,dev]'
+	@$(VENV)/bin/python -m pip install --editable '.[backend,demo,dev]' | $(call progress,$(VENV))
 	@touch $@
 
 # Label Studio pins much of what the tool needs in other versions: an environment of its own
 $(STUDIO)/.installed: Makefile
 	@echo "Installing Label Studio into $(STUDIO) (1 GB)"
 	@test -x $(STUDIO)/bin/python || $(PYTHON) -m venv $(STUDIO)
-	@$(STUDIO)/bin/python -m pip install --quiet label-studio==1.23.2
+	@$(STUDIO)/bin/python -m pip install label-studio==1.23.2 | $(call progress,$(STUDIO))
 	@touch $@

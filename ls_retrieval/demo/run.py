@@ -297,18 +297,18 @@ def _tell(workspace: Workspace, broken: Sequence[str]) -> None:
     figures = summary(flow.dataset(Workspace(workspace.root), PROJECT))
     shown = _shown_files(workspace)
     names = ("queries", "candidates", "judgments", "alpha", "ndcg10", "judged10", "mined", "mined_positive")
-    kept = {name: figures[name] for name in names} | {"files": shown}  # type: ignore[literal-required]
+    kept = {name: figures[name] for name in names} | {"files": list(map(str, shown))}  # type: ignore[literal-required]
     files.write(workspace.root / "summary.json", json.dumps(kept, indent=1) + "\n")
     _print(figures, workspace, shown, len(broken))
 
 
-def _shown_files(workspace: Workspace) -> list[str]:
+def _shown_files(workspace: Workspace) -> list[Path]:
     """Where the data sets lie: readable in exports/, published in bucket/."""
     exported = sorted(p for name in FORMATS for p in (workspace.exports / name).rglob("*") if p.is_file())
-    return [str(p.relative_to(workspace.root)) for p in [*exported, workspace.root / "bucket" / "latest.json"]]
+    return [*exported, workspace.root / "bucket" / "latest.json"]
 
 
-def _print(figures: Summary, workspace: Workspace, shown: Sequence[str], broken: int) -> None:
+def _print(figures: Summary, workspace: Workspace, shown: Sequence[Path], broken: int) -> None:
     console = Console(highlight=False)
     table = tables.overview(figures)
     table.title = "Demo: judgments by simulated annotators"
@@ -316,7 +316,7 @@ def _print(figures: Summary, workspace: Workspace, shown: Sequence[str], broken:
     table.add_row("SIMULATED annotators", "\n".join(told))
     table.add_row("left out", f"{broken} pictures that could not be read")
     here = _short(workspace.root)
-    folders = dict.fromkeys(str(here / Path(*Path(name).parts[:2])) for name in shown)
+    folders = dict.fromkeys(str(here / Path(*path.relative_to(workspace.root).parts[:2])) for path in shown)
     table.add_row("files", "\n".join(folders))
     console.print(table)
     console.print("Next: make up, and label the open tasks by keyboard; then, in another terminal:")

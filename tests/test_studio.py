@@ -100,7 +100,9 @@ def test_secrets_and_data_are_for_their_owner_only(studio: Studio) -> None:
 
 def test_no_secret_is_printed(studio: Studio) -> None:
     account = studio.annotator("ada")
-    listed = subprocess.run([shutil.which("ps") or "ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [shutil.which("ps") or "ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True
+    )
     places = [listed.stdout, (studio.folder / "label-studio.log").read_text(), repr(studio), repr(account)]
     assert "label-studio start" in listed.stdout
     for secret in (studio.admin.password, studio.admin.token, account.password, account.token):

@@ -7,10 +7,11 @@ Only one media URI stands in a card: Label Studio resolves the first URI of a st
 import html
 import re
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from label_configs.errors import Mendable
-from label_configs.records import Item, Modality
+from label_configs.records import Item, Modality, Query
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:@/]")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
@@ -39,6 +40,21 @@ def uri(value: str) -> str:
     return html.escape(_BLANK.sub(lambda m: quote(m[0]), value), quote=True)
 
 
+class Card(NamedTuple):
+    """How an item is put before annotators: its HTML, and the URI of its media for a player of the form's own."""
+
+    html: str
+    uri: str = ""
+
+
+def clip(shown: str, item: Item | Query) -> str:
+    """The URI of an item's media as a player takes it: of a clip with its start and end in seconds (Media Fragments)."""
+    if item.start is None and item.end is None:
+        return shown
+    end = "" if item.end is None else f",{item.end:g}"
+    return f"{shown}#t={item.start or 0:g}{end}"
+
+
 def _text(item: Item, source: str) -> str:
     title = f"<b>{text(item.title)}</b><br>" if item.title else ""
     return f'<div class="lsr-text">{title}{text(item.text)}</div>'
@@ -64,6 +80,15 @@ CARDS: Mapping[Modality, Callable[[Item, str], str]] = {
 }
 
 
-def card(item: Item, source: str) -> str:
-    """The card of one item. source: the URI under which the annotator's browser finds its media."""
-    return CARDS[item.modality](item, source)
+def card(item: Item, shown: str) -> Card:
+    """The card of one item. shown: the URI under which the annotator's browser finds its media."""
+    if item.modality == "text":
+        return Card(_text(item, shown))
+    return Card(CARDS[item.modality](item, clip(shown, item)), clip(shown, item))
+
+
+def about(query: Query) -> str:
+    """What is known of a query beside its content, as HTML: granularity, title, description, narrative."""
+    level = f'<span class="lsr-level">{text(query.granularity)}</span>' if query.granularity else ""
+    told = [text(part) for part in (query.title, query.description, query.narrative) if part]
+    return level + (f'<span class="lsr-told">{" · ".join(told)}</span>' if told else "")

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 Modality = Literal["text", "image", "audio", "video"]
+Shown = Literal[Modality, "mixed"]
+"""What the candidates of a project are; `mixed`: of several modalities."""
+Mode = Literal["blind", "assist"]
 Role = Literal["candidate", "hard_negative", "control", "random", "audit"]
 Kind = Literal["grade", "preference", "ranking", "choice", "moment", "flag"]
 Origin = Literal["manual", "prediction", "prediction-changed"]
@@ -93,7 +96,8 @@ class Judgment:
     """One thing that one annotator said: one row of the canonical table.
 
     value: the grade, the choice or the flag as written in the rules. position: place on the screen, from 0.
-    lead_time: seconds for the whole annotation. untouched: nothing on the screen was changed before submit.
+    rank: from 1. start, end: seconds. note: what was written, as it was written. lead_time: seconds for the whole
+    annotation. untouched: nothing on the screen was changed before submit.
     """
 
     kind: Kind
@@ -116,6 +120,7 @@ class Judgment:
     end: float | None = None
     reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    note: str = ""
     side: str = ""
     lead_time: float | None = None
     origin: str = "manual"
@@ -135,6 +140,13 @@ class Relevance:
     soft: tuple[float, ...]
     confidence: float
     votes: int
+
+
+class Suggested(NamedTuple):
+    """What a model would answer for one candidate; of two the higher score is the better match."""
+
+    grade: int
+    score: float
 
 
 class Qrel(NamedTuple):

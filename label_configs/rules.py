@@ -1,13 +1,14 @@
 """The rules of a project: what each answer means. One versioned file; its hash stands on every exported row."""
 
-import html
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 
 import msgspec
 
+from label_configs.cards import text as inert
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import digest
 
@@ -15,25 +16,41 @@ CANT_JUDGE = "cant_judge"
 """The answer of an annotator who cannot tell: neither a grade nor unjudged."""
 CANT_JUDGE_LABEL = "?"
 """What stands on its button."""
+_SYNTAX = re.compile(r"[,${}\n]")
 
 
 class Grade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One grade: its number, its short name, and the sentence that says what it means."""
+    """One grade: its number, its short name, the sentence that says what it means, and an example for annotators."""
 
     value: int
     label: str
     sentence: str
+    example: str = ""
 
 
-@dataclass(frozen=True)
+class Reasons(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a candidate got a grade: codes to choose from, asked for after the grades in `after`."""
+
+    after: tuple[int, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What an answer means: the question, the grades from best to worst, which are positive and which negative."""
+    """What an answer means: the question, the grades from best to worst, which are positive and which negative.
+
+    flags: what can be said of a query. dissonance: how a text and a picture, sound or film can stand together; the
+    first is the ordinary way, and what is left open.
+    """
 
     name: str
     question: str
     grades: tuple[Grade, ...]
     positive: frozenset[int]
     negative: frozenset[int]
+    reasons: Reasons = field(default_factory=Reasons)
+    flags: tuple[str, ...] = ()
+    dissonance: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))
@@ -46,24 +63,36 @@ class Rules:
 
     @cached_property
     def hash(self) -> str:
-        """Hash of the meaning: grades, positives and negatives. The name and the file's layout do not count."""
+        """Hash of the meaning: everything but the name, the examples and the file's layout."""
         grades = [f"{g.value}\t{g.label}\t{g.sentence}" for g in self.grades]
-        return digest(self.question, *grades, "+", *sorted(self.positive), "-", *sorted(self.negative))
+        sides = ["+", *sorted(self.positive), "-", *sorted(self.negative)]
+        codes = ["reasons", *sorted(self.reasons.after), *self.reasons.codes]
+        return digest(self.question, *grades, *sides, *codes, "flags", *self.flags, "dissonance", *self.dissonance)
 
     @cached_property
     def values(self) -> tuple[int, ...]:
         """The grades' numbers, from lowest to highest."""
         return tuple(sorted(g.value for g in self.grades))
 
-    def guideline(self) -> str:
-        """Markdown for annotators: the question, and what each grade means."""
-        rows = [f"- **{g.value} {g.label}**: {g.sentence}" for g in self.grades]
-        return "\n".join([f"**{self.question}**", "", *rows, "", "When you cannot tell, say *can't judge*."])
+    def labels(self, values: Collection[int]) -> list[str]:
+        """The short names of some grades, from best to worst."""
+        return [g.label for g in self.grades if g.value in values]
 
-    def instruction(self) -> str:
-        """The same as HTML, for the project's instructions."""
-        rows = [f"<li><b>{g.value} {html.escape(g.label)}</b>: {html.escape(g.sentence)}</li>" for g in self.grades]
-        return f"<p><b>{html.escape(self.question)}</b></p><ul>{''.join(rows)}</ul>"
+    def guideline(self) -> str:
+        """For annotators, as HTML that Markdown leaves alone: the question, and what each answer means."""
+        rows = [_row(f"{g.value} {g.label}", g.sentence, g.example) for g in self.grades]
+        rows.append(_row("? Can't judge", "You cannot tell: it does not load, or you lack the knowledge."))
+        if self.reasons.codes:
+            asked = ", ".join(self.labels(self.reasons.after))
+            rows.append(_row(f"Why, after {asked}", "What the grade hangs on: " + ", ".join(self.reasons.codes) + "."))
+        if self.dissonance:
+            rows.append(_row("Text and media", "How they go together: " + ", ".join(self.dissonance) + "."))
+        return f"<p><b>{inert(self.question)}</b></p><ul>{''.join(rows)}</ul>"
+
+
+def _row(name: str, sentence: str, example: str = "") -> str:
+    said = f" <i>{inert(example)}</i>" if example else ""
+    return f"<li><b>{inert(name)}</b>: {inert(sentence)}{said}</li>"
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,6 +101,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     grades: list[Grade]
     positive: list[int]
     negative: list[int]
+    reasons: Reasons = Reasons()
+    flags: tuple[str, ...] = ()
+    dissonance: tuple[str, ...] = ()
 
 
 def parse(text: str, source: str = "rules.yaml") -> Rules:
@@ -82,7 +114,16 @@ def parse(text: str, source: str = "rules.yaml") -> Rules:
         raise Unreadable(f"{source} is not a rules file: {error}.", mend="Compare it with a preset.") from error
     except msgspec.DecodeError as error:
         raise Unreadable(f"{source} is not YAML: {error}.") from error
-    return Rules(file.name, file.question, tuple(file.grades), frozenset(file.positive), frozenset(file.negative))
+    return Rules(
+        name=file.name,
+        question=file.question,
+        grades=tuple(file.grades),
+        positive=frozenset(file.positive),
+        negative=frozenset(file.negative),
+        reasons=file.reasons,
+        flags=file.flags,
+        dissonance=file.dissonance,
+    )
 
 
 def preset(name: str = "default") -> str:
@@ -105,11 +146,17 @@ def _problems(rules: Rules) -> list[str]:
     numbers = {str(value): value for value in values}
     ambiguous = [g.label for g in rules.grades if numbers.get(g.label, g.value) != g.value]
     ambiguous += [g.label for g in rules.grades if g.label in {CANT_JUDGE, CANT_JUDGE_LABEL}]
+    words = [g.label for g in rules.grades], rules.reasons.codes, rules.flags, rules.dissonance
+    odd = [word for group in words for word in group if not word.strip() or _SYNTAX.search(word)]
+    twice = [word for group in words for word in set(group) if group.count(word) > 1]
+    unknown = sorted(set(rules.reasons.after) - known)
     checks = {
         "there must be at least two grades": len(values) < 2,
         f"a grade stands twice in {values}": len(known) < len(values),
         f"grades must be 0 or more, found {min(values, default=0)}": min(values, default=0) < 0,
-        "two grades have the same label": len({g.label for g in rules.grades}) < len(values),
+        f"labels and codes must be words without comma, $ and braces: {odd}": bool(odd),
+        f"labels, codes and flags stand once each: {twice}": bool(twice),
+        f"reasons are asked after grades that do not exist: {unknown}": bool(unknown),
         f"labels read as another answer: {ambiguous}": bool(ambiguous),
         f"positive names grades that do not exist: {sorted(rules.positive - known)}": bool(rules.positive - known),
         f"negative names grades that do not exist: {sorted(rules.negative - known)}": bool(rules.negative - known),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from label_configs.forms import form
 from label_configs.forms.envelope import KEY, Task
-from label_configs.records import Candidate, Pool, digest
+from label_configs.records import Candidate, Pool, Suggested, digest
 from label_configs.rules import Rules
 
 _FIRST_CUT = 2.0
@@ -41,9 +41,9 @@ class Ranker:
         envelope = task["meta"][KEY]  # type: ignore[index]
         by_id = {c.doc_id: c for c in pool.candidates}
         shown = [by_id[envelope["docs"][c["id"]]] for c in task["data"]["candidates"]]  # type: ignore[index]
-        grades = {position: self.grade(c.score) for position, c in enumerate(shown)}
+        suggested = [Suggested(self.grade(c.score), c.score) for c in shown]
         return {
             "model_version": self.version,
             "score": self.certainty(shown),
-            "result": form(envelope["form"]).result(grades),
+            "result": form(envelope["form"]).suggestion(suggested),
         }

@@ -35,6 +35,7 @@ _JUDGMENT = [
     ("end", pa.float64()),
     ("reasons", pa.list_(pa.string())),
     ("flags", pa.list_(pa.string())),
+    ("note", pa.string()),
     ("side", pa.string()),
     ("lead_time", pa.float64()),
     ("origin", pa.string()),

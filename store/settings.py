@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from label_configs.errors import Unreadable
-from label_configs.records import Modality
+from label_configs.records import Modality, Mode, Shown
 from store import files
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,7 +34,7 @@ class PoolSettings(_Section):
     """How the candidates of a query are chosen. Depth counts all of them."""
 
     depth: Annotated[int, Field(ge=2)] = 16
-    per_screen: Annotated[int, Field(ge=1, le=20)] = 8
+    per_screen: Annotated[int, Field(ge=1, le=10)] = 8
     hard: Count = 4
     random: Count = 1
     gold_share: Share = 0.25
@@ -105,8 +105,8 @@ class Project(_Section):
     id: int
     form: str = "graded"
     query: Modality = "text"
-    candidates: Modality = "image"
-    mode: Literal["blind", "assist"] = "blind"
+    candidates: Shown = "image"
+    mode: Mode = "blind"
     votes: Annotated[int, Field(ge=1)] = 1
 
 

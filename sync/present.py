@@ -47,9 +47,9 @@ class Presenter:
     def screens(self, pool: Pool, query: Query) -> list[Task]:
         """The tasks of one pool, without predictions."""
         docs = {c.doc_id: self.items[c.doc_id] for c in pool.candidates}
-        html = {doc_id: cards.card(item, self.media.shown(item)) for doc_id, item in docs.items()}
+        shown_as = {doc_id: cards.card(item, self.media.shown(item)) for doc_id, item in docs.items()}
         shown = query.text if query.modality == "text" else self.media.shown(query)
-        return form(self.project.form).tasks(pool, query, shown, html, self.rules, per_screen=self.per_screen)
+        return form(self.project.form).tasks(pool, query, shown, shown_as, self.rules, per_screen=self.per_screen)
 
     def assisted(self, query_id: str) -> bool:
         """Whether annotators see the model's order and grades for this query; decided by a hash of its id."""

@@ -97,7 +97,7 @@ def _forget(client: "LabelStudio", project: Project, url: str) -> None:
 def _wanted(project: Project, rules: Rules) -> dict[str, Any]:
     return {
         "label_config": form(project.form).xml(rules, project.query, project.candidates),
-        "expert_instruction": rules.instruction(),
+        "expert_instruction": rules.guideline(),
         "show_instruction": False,
         "maximum_annotations": project.votes,
         "show_collab_predictions": project.mode == "assist",

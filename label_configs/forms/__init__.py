@@ -1,37 +1,49 @@
 """The forms that annotators answer: one XML template and one module each, with the same few verbs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from label_configs.cards import Card
 from label_configs.errors import Mendable
-from label_configs.forms import graded
+from label_configs.forms import buckets, graded, moment, pairwise, ranking, review, selection
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Modality, Pool, Query
+from label_configs.records import Modality, Mode, Pool, Query, Shown, Suggested
 from label_configs.rules import Rules
 
 
 class Form(Protocol):
     """What a form can do. Everything that knows a tag's name stays inside its one module and template."""
 
-    def xml(self, rules: Rules, query: Modality, candidates: Modality) -> str:
-        """The labeling config for this direction."""
+    MODE: Mode
+    """How annotators meet it unless somebody decides otherwise."""
+
+    def xml(self, rules: Rules, query: Modality, candidates: Shown) -> str:
+        """The labeling config for this direction. Raises Mendable for a direction that the form cannot show."""
 
     def tasks(
-        self, pool: Pool, query: Query, shown: str, cards: Mapping[str, str], rules: Rules, *, per_screen: int
+        self, pool: Pool, query: Query, shown: str, cards: Mapping[str, Card], rules: Rules, *, per_screen: int
     ) -> list[Task]:
         """The pool as tasks of at most `per_screen` candidates, in display order.
 
-        shown: the query as Label Studio shows it, its text or final URI. cards: doc_id to HTML.
+        shown: the query as Label Studio shows it, its text or final URI. cards: by doc_id.
         """
 
-    def result(self, grades: Mapping[int, int]) -> list[dict[str, object]]:
-        """The regions of an answer that gives grades by position, as an annotation or a prediction holds them."""
+    def suggestion(self, suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+        """The regions of the answer that a model would give, by position; none where the form takes no suggestion."""
 
     def judgments(self, task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
         """What an annotation says. Total: every shape is read, or named among the problems."""
 
 
-FORMS: Mapping[str, Form] = {"graded": graded}
+FORMS: Mapping[str, Form] = {
+    "graded": graded,
+    "buckets": buckets,
+    "ranking": ranking,
+    "pairwise": pairwise,
+    "selection": selection,
+    "moment": moment,
+    "review": review,
+}
 
 
 def form(name: str) -> Form:

@@ -1,13 +1,14 @@
 """What every task carries beside what the annotator sees, and how it is read back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
+from label_configs import cards
 from label_configs.errors import Unreadable
-from label_configs.records import Candidate, Judgment, Pool
+from label_configs.records import Candidate, Judgment, Pool, Query
 from label_configs.rules import Rules
 
 KEY = "ls_retrieval"
@@ -42,7 +43,7 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A task of ours as Label Studio holds it. docs: the doc_id at each position of the screen."""
+    """A task of ours as Label Studio holds it. ids, docs: opaque id and doc_id at each position of the screen."""
 
     project: int
     task_id: int
@@ -52,7 +53,14 @@ class Filled:
     form: str
     round: int
     part: int
+    ids: tuple[str, ...]
     docs: tuple[str, ...]
+
+    def position(self, candidate: object) -> int:
+        """The place of an opaque id on the screen. Raises ValueError for one that the task does not have."""
+        if str(candidate) not in self.ids:
+            raise ValueError(f"the task has no candidate {candidate!r}")
+        return self.ids.index(str(candidate))
 
     def place(self, annotation: Annotation, control: object = None) -> str:
         """Where a problem lies, for messages."""
@@ -72,18 +80,40 @@ def parts(pool: Pool, per_screen: int) -> list[tuple[Candidate, ...]]:
     return [pool.candidates[a:b] for a, b in pairwise(bounds)]
 
 
-def task(pool: Pool, part: int, form: str, rules: Rules, data: dict[str, Any], docs: Sequence[str]) -> Task:
-    """A task: what is shown, and the envelope by which its answers are read."""
-    envelope = {
-        "v": VERSION,
-        "pool_id": pool.pool_id,
-        "rules_hash": rules.hash,
-        "form": form,
-        "round": pool.round,
-        "part": part,
-        "docs": {opaque(n): doc_id for n, doc_id in enumerate(docs)},
-    }
-    return {"data": {"query_id": pool.query_id, **data}, "meta": {KEY: envelope}}
+def tasks(
+    form: str,
+    pool: Pool,
+    query: Query,
+    shown: str,
+    rules: Rules,
+    screens: Iterable[Sequence[Candidate]],
+    show: Callable[[int, str], dict[str, Any]],
+) -> list[Task]:
+    """One task a screen: what is shown, and the envelope by which its answers are read.
+
+    show: what a candidate's entry holds beside its id, given its position and doc_id.
+    """
+    made: list[Task] = []
+    for part, screen in enumerate(screens):
+        docs = {opaque(n): candidate.doc_id for n, candidate in enumerate(screen)}
+        data = {
+            "query_id": pool.query_id,
+            "query": shown,
+            "about": cards.about(query),
+            "candidates": [{"id": c, **show(n, doc_id)} for n, (c, doc_id) in enumerate(docs.items())],
+            "guideline": rules.guideline(),
+        }
+        envelope = {
+            "v": VERSION,
+            "pool_id": pool.pool_id,
+            "rules_hash": rules.hash,
+            "form": form,
+            "round": pool.round,
+            "part": part,
+            "docs": docs,
+        }
+        made.append({"data": data, "meta": {KEY: envelope}})
+    return made
 
 
 def is_filled(task: Mapping[str, Any]) -> bool:
@@ -116,6 +146,7 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
             form=str(envelope["form"]),
             round=int(envelope["round"]),
             part=int(envelope["part"]),
+            ids=tuple(ids),
             docs=tuple(str(envelope["docs"][c]) for c in ids),
         )
     except (KeyError, OverflowError, TypeError, ValueError) as error:

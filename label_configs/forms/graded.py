@@ -5,85 +5,44 @@ order of `candidates` in the stored task decides, and the envelope maps it to do
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from label_configs.forms import envelope, template
+from label_configs.cards import Card
+from label_configs.forms import answers, envelope, keys, template
+from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Modality, Pool, Query
+from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
 
-_CONTROL = re.compile(r"rel_(\d+)")
-_NAMELESS = "(none)"
+MODE: Mode = "blind"
+_CONTROL = re.compile(r"(?P<asked>rel|reasons|dissonance)_(?P<position>\d+)")
 
 
-def xml(rules: Rules, query: Modality, candidates: Modality) -> str:
-    """The labeling config. It accepts bare queries: no tag with a name reads `$candidates`."""
-    return template.render(
-        "graded.xml",
-        rules=rules,
-        query=query,
-        candidates=candidates,
-        cant_judge=CANT_JUDGE,
-        cant_judge_label=CANT_JUDGE_LABEL,
-    )
+def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
+    """The labeling config. It accepts bare queries; see Form.xml."""
+    legend = [(g.label, keys.span(row, 8)) for row, g in enumerate(rules.grades)]
+    return template.render("graded.xml", rules, query, candidates, legend=legend)
 
 
 def tasks(
-    pool: Pool, query: Query, shown: str, cards: Mapping[str, str], rules: Rules, *, per_screen: int = 8
+    pool: Pool, query: Query, shown: str, cards: Mapping[str, Card], rules: Rules, *, per_screen: int = 8
 ) -> list[Task]:
     """One task a screen; see Form.tasks."""
-    made = []
-    for part, screen in enumerate(envelope.parts(pool, per_screen)):
-        docs = [c.doc_id for c in screen]
-        data = {
-            "query": shown,
-            "candidates": [{"id": envelope.opaque(n), "html": cards[d]} for n, d in enumerate(docs)],
-            "guideline": rules.guideline(),
-        }
-        made.append(envelope.task(pool, part, "graded", rules, data, docs))
-    return made
+
+    def show(position: int, doc_id: str) -> dict[str, Any]:
+        return {"html": cards[doc_id].html, "grades": _options(position, rules)}
+
+    return envelope.tasks("graded", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def result(grades: Mapping[int, int]) -> list[dict[str, object]]:
-    """The regions of an answer; see Form.result."""
-    return [_region(position, str(grade)) for position, grade in sorted(grades.items())]
+def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+    """A grade for every card; see Form.suggestion."""
+    return [answer(position, str(one.grade)) for position, one in enumerate(suggested)]
 
 
-def cannot_judge(position: int) -> dict[str, object]:
-    """The region of the answer "can't judge" at a position."""
-    return _region(position, CANT_JUDGE)
-
-
-def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
-    """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
-    said = envelope.speaker(task, annotation, annotator)
-    if annotation.get("was_cancelled"):
-        return Decoded([said(kind="flag", value="skipped", doc_id="", position=-1)], [])
-    regions, problems = _regions(task, annotation)
-    untouched = bool(regions) and all(r.get("origin") == "prediction" for r in regions)
-    found: dict[int, Judgment] = {}
-    for region in regions:
-        try:
-            position = _position(region, task)
-            value = _value(region, rules)
-            if position in found:
-                raise ValueError(f"it is answered twice; {found[position].value!r} is kept, {value!r} is not")
-        except ValueError as error:
-            problems.append(f"{task.place(annotation, region.get('from_name') or _NAMELESS)}: {error}")
-            continue
-        found[position] = said(
-            kind="flag" if value == CANT_JUDGE else "grade",
-            value=value,
-            doc_id=task.docs[position],
-            position=position,
-            origin=str(region.get("origin") or "manual"),
-            untouched=untouched,
-        )
-    return Decoded([found[position] for position in sorted(found)], problems)
-
-
-def _region(position: int, value: str) -> dict[str, object]:
+def answer(position: int, value: str) -> dict[str, object]:
+    """The region that gives the candidate at a position a grade, or CANT_JUDGE."""
     return {
         "id": f"rel{position}",
         "from_name": f"rel_{position}",
@@ -93,34 +52,74 @@ def _region(position: int, value: str) -> dict[str, object]:
     }
 
 
-def _regions(task: Filled, annotation: Annotation) -> tuple[list[dict[str, Any]], list[str]]:
-    """The regions of an annotation, and a problem for each thing among them that is none."""
-    result: Any = annotation.get("result") or []
-    listed = result if isinstance(result, list) else [result]
-    place = task.place(annotation, _NAMELESS)
-    odd = [f"{place}: expected a region, found {one!r}" for one in listed if not isinstance(one, dict)]
-    return [one for one in listed if isinstance(one, dict)], odd
+def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
+    """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
+    return answers.decode(task, annotation, rules, annotator, Grades("graded", _CONTROL, task, rules))
 
 
-def _position(region: Mapping[str, Any], task: Filled) -> int:
-    match = _CONTROL.fullmatch(str(region.get("from_name")))
-    if not match:
-        raise ValueError("the graded form has no such control")
-    position = int(match[1])
-    if position >= len(task.docs):
-        raise ValueError(f"the task has {len(task.docs)} candidates")
-    return position
+class Grades:
+    """A picture of graded cards, each with its reasons, its dissonance and its note where they were given."""
+
+    def __init__(self, form: str, control: re.Pattern[str], task: Filled, rules: Rules) -> None:
+        self._form, self._control, self._task = form, control, task
+        self._known: dict[str, dict[str, str]] = {
+            "rel": _grades(rules),
+            "reasons": {code: code for code in rules.reasons.codes},
+            "dissonance": {reading: reading for reading in rules.dissonance},
+        }
+        self._marks: dict[int, dict[str, tuple[list[str], str]]] = {}
+
+    def take(self, control: str, region: Region) -> None:
+        """See Picture."""
+        match = self._control.fullmatch(control)
+        if not match:
+            raise answers.unknown(self._form)
+        asked, position = match["asked"], int(match.groupdict().get("position") or 0)
+        if position >= len(self._task.docs):
+            raise ValueError(f"the task has {len(self._task.docs)} candidates")
+        found = self._read(asked, region)
+        mark = self._marks.setdefault(position, {})
+        if asked in mark:
+            raise ValueError(f"it is answered twice; {mark[asked][0]!r} is kept, {found!r} is not")
+        mark[asked] = found, answers.origin(region)
+
+    def judgments(self, said: Speak) -> list[Judgment]:
+        """See Picture."""
+        return [self._judgment(position, mark, said) for position, mark in sorted(self._marks.items())]
+
+    def _read(self, asked: str, region: Region) -> list[str]:
+        if asked == "note":
+            return [answers.text(region)]
+        if asked == "reasons":
+            return answers.chosen(region, self._known[asked])
+        return [answers.one(region, self._known[asked])]
+
+    def _judgment(self, position: int, mark: Mapping[str, tuple[list[str], str]], said: Speak) -> Judgment:
+        """A grade or a flag; what was said of a candidate without either is the flag `ungraded`."""
+        (value,), source = mark.get("rel", (["ungraded"], "manual"))
+        return said(
+            kind="flag" if value in {CANT_JUDGE, "ungraded"} else "grade",
+            value=value,
+            doc_id=self._task.docs[position],
+            position=position,
+            reasons=tuple(mark.get("reasons", ([], ""))[0]),
+            flags=tuple(mark.get("dissonance", ([], ""))[0]),
+            note="".join(mark.get("note", ([], ""))[0]),
+            origin=source,
+        )
 
 
-def _value(region: Mapping[str, Any], rules: Rules) -> str:
-    """The grade or CANT_JUDGE; a choice is stored by its alias, or by its label in configs without aliases."""
+def _options(position: int, rules: Rules) -> list[dict[str, str]]:
+    """The answers to one card: its column of the keyboard, the best grade in the highest row."""
+    grades = [
+        {"value": g.label, "alias": str(g.value), "hotkey": keys.grade(row, position)}
+        for row, g in enumerate(rules.grades)
+    ]
+    return [*grades, {"value": CANT_JUDGE_LABEL, "alias": CANT_JUDGE, "hotkey": keys.doubt(position)}]
+
+
+def _grades(rules: Rules) -> dict[str, str]:
+    """Stored name to answer: a choice is stored by its alias, or by its label in configs without aliases."""
     known = {str(g.value): str(g.value) for g in rules.grades}
     known |= {g.label: str(g.value) for g in rules.grades}
-    known |= {CANT_JUDGE: CANT_JUDGE, CANT_JUDGE_LABEL: CANT_JUDGE}
-    value = region.get("value")
-    choices = value.get("choices") if isinstance(value, dict) else None
-    if not isinstance(choices, list) or len(choices) != 1:
-        raise ValueError(f"expected one choice, found {choices!r}")
-    if str(choices[0]) not in known:
-        raise ValueError(f"{choices[0]!r} is not a grade of these rules ({', '.join(known)})")
-    return known[str(choices[0])]
+    return known | {CANT_JUDGE: CANT_JUDGE, CANT_JUDGE_LABEL: CANT_JUDGE}

@@ -4,7 +4,12 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-QUERY_TAGS = {"text": "Text", "image": "Image", "audio": "Audio", "video": "Video"}
+from label_configs.forms import keys
+from label_configs.records import Modality, Shown
+from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
+
+_TAGS = {"text": "Text", "image": "Image", "audio": "Audio", "video": "Video"}
+_CONSTANTS = {"TAGS": _TAGS, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_LABEL": CANT_JUDGE_LABEL}
 
 
 @cache
@@ -15,6 +20,15 @@ def _template(name: str) -> Template:
     ).get_template(name)
 
 
-def render(name: str, **values: object) -> str:
-    """A template with its values, XML-escaped. QUERY_TAGS: modality to the query's tag; IDX: the Repeater's index."""
-    return _template(name).render(QUERY_TAGS=QUERY_TAGS, IDX="{{idx}}", **values)
+def render(name: str, rules: Rules, query: Modality, candidates: Shown, **values: object) -> str:
+    """The template of a form with its values, XML-escaped; `base.xml` is what all of them share."""
+    given = {
+        **_CONSTANTS,
+        "rules": rules,
+        "query": query,
+        "candidates": candidates,
+        "dissonance": rules.dissonance if candidates == "mixed" or (query == "text") != (candidates == "text") else (),
+        "flags": list(zip(rules.flags, keys.mnemonics(rules.flags), strict=True)),
+        **values,
+    }
+    return _template(name).render(given)

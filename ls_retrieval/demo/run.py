@@ -275,14 +275,13 @@ def _submit(
     client: "LabelStudio", task: Mapping[str, Any], annotator: SimulatedAnnotator, truth: Mapping[tuple[str, str], int]
 ) -> None:
     from label_configs.forms import graded
+    from label_configs.rules import CANT_JUDGE
     from sync.label_studio import ONCE, explained
 
     query_id, docs = task["data"]["query_id"], task["meta"][envelope.KEY]["docs"]
     shown = [docs[candidate["id"]] for candidate in task["data"]["candidates"]]
     grades = [annotator.grade(truth.get((query_id, doc_id), 0), query_id, doc_id) for doc_id in shown]
-    regions = [
-        graded.cannot_judge(n) if grade is None else graded.result({n: grade})[0] for n, grade in enumerate(grades)
-    ]
+    regions = [graded.answer(n, CANT_JUDGE if grade is None else str(grade)) for n, grade in enumerate(grades)]
     with explained(f"answering task {task['id']}"):
         client.annotations.create(id=task["id"], result=regions, lead_time=2.0 * len(regions), request_options=ONCE)
 

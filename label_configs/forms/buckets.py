@@ -1,0 +1,82 @@
+"""The graded form without a Repeater: cards are sorted into one bucket a grade. Its template is buckets.xml.
+
+Every tag in it is documented for the community edition. A card that was not placed is unjudged, which is not grade 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from label_configs.cards import Card
+from label_configs.forms import answers, envelope, ranked, template
+from label_configs.forms.answers import Region, Speak
+from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
+from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.rules import CANT_JUDGE, Rules
+
+MODE: Mode = "blind"
+
+
+def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
+    """The labeling config; see Form.xml."""
+    return template.render("buckets.xml", rules, query, candidates)
+
+
+def tasks(
+    pool: Pool, query: Query, shown: str, cards: Mapping[str, Card], rules: Rules, *, per_screen: int = 8
+) -> list[Task]:
+    """One task a screen; see Form.tasks."""
+
+    def show(position: int, doc_id: str) -> dict[str, Any]:
+        return {"html": cards[doc_id].html}
+
+    return envelope.tasks("buckets", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
+
+
+def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+    """Every card in the bucket of its grade, the best first; see Form.suggestion.
+
+    Label Studio drops cards that a prediction leaves out, so all of them stand in it.
+    """
+    order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
+    lists: dict[str, list[str]] = {ranked.UNPLACED: []}
+    for n in order:
+        lists.setdefault(str(suggested[n].grade), []).append(envelope.opaque(n))
+    return [ranked.region("buckets", lists)]
+
+
+def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
+    """One judgment per placed card; its rank is the place in its bucket, from 1; see Form.judgments."""
+    return answers.decode(task, annotation, rules, annotator, _Buckets(task, rules))
+
+
+class _Buckets:
+    def __init__(self, task: Filled, rules: Rules) -> None:
+        self._task = task
+        self._known = {str(g.value) for g in rules.grades} | {CANT_JUDGE, ranked.UNPLACED}
+        self._placed: dict[str, list[int]] | None = None
+        self._origin = "manual"
+
+    def take(self, control: str, region: Region) -> None:
+        if control != "buckets":
+            raise answers.unknown("buckets")
+        if self._placed is not None:
+            raise ValueError(f"it is answered twice; {region.get('value')!r} is not kept")
+        lists = ranked.lists(region, self._task)
+        if strange := sorted(set(lists) - self._known):
+            raise ValueError(f"{strange[0]!r} is not one of the buckets {', '.join(sorted(self._known))}")
+        self._placed, self._origin = lists, answers.origin(region)
+
+    def judgments(self, said: Speak) -> list[Judgment]:
+        placed = {name: ids for name, ids in (self._placed or {}).items() if name != ranked.UNPLACED}
+        found = [self._judgment(name, n, rank, said) for name, ids in placed.items() for rank, n in enumerate(ids, 1)]
+        return sorted(found, key=lambda judgment: judgment.position)
+
+    def _judgment(self, bucket: str, position: int, rank: int, said: Speak) -> Judgment:
+        return said(
+            kind="flag" if bucket == CANT_JUDGE else "grade",
+            value=bucket,
+            doc_id=self._task.docs[position],
+            position=position,
+            rank=rank,
+            origin=self._origin,
+        )

@@ -1,0 +1,101 @@
+"""The pairwise form: which of two candidates answers the query better, or both alike, or neither.
+
+One Choices holds both cards and the two other answers, so that each has a key; what Label Studio's own Pairwise tag
+gives is read as well. Its template is pairwise.xml.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from label_configs.cards import Card
+from label_configs.forms import answers, envelope, template
+from label_configs.forms.answers import Region, Speak
+from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
+from label_configs.records import Candidate, Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.rules import Rules
+
+MODE: Mode = "blind"
+BETTER = "better"
+"""The candidate `doc_id` answers the query better than `other_doc_id`."""
+TIE = "tie"
+NEITHER = "neither"
+_SIDES = ("left", "right")
+_KEYS = ("1", "2")
+
+
+def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
+    """The labeling config; see Form.xml."""
+    return template.render("pairwise.xml", rules, query, candidates, tie=TIE, neither=NEITHER)
+
+
+def tasks(
+    pool: Pool, query: Query, shown: str, cards: Mapping[str, Card], rules: Rules, *, per_screen: int = 2
+) -> list[Task]:
+    """One task a pair. Each candidate meets its two neighbours in display order, once on each side; see Form.tasks."""
+
+    def show(position: int, doc_id: str) -> dict[str, Any]:
+        return {"value": envelope.opaque(position), "html": cards[doc_id].html, "hotkey": _KEYS[position]}
+
+    return envelope.tasks("pairwise", pool, query, shown, rules, _pairs(pool.candidates), show)
+
+
+def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+    """The candidate with the higher score, the left one of equals; see Form.suggestion."""
+    best = max(range(len(suggested)), key=lambda n: (suggested[n].score, -n))
+    value = {"choices": [envelope.opaque(best)]}
+    return [{"id": "pick", "from_name": "pick", "to_name": "query", "type": "choices", "value": value}]
+
+
+def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
+    """One preference, or none; see Form.judgments."""
+    return answers.decode(task, annotation, rules, annotator, _Preference(task))
+
+
+class _Preference:
+    def __init__(self, task: Filled) -> None:
+        self._task = task
+        self._picked: str | None = None
+        self._origin = "manual"
+
+    def take(self, control: str, region: Region) -> None:
+        if control != "pick" and region.get("type") != "pairwise":
+            raise answers.unknown("pairwise")
+        if len(self._task.ids) != len(_SIDES):
+            raise ValueError(f"a preference is between two candidates, the task has {len(self._task.ids)}")
+        picked = self._pick(region)
+        if self._picked is not None:
+            raise ValueError(f"it is answered twice; {self._picked!r} is kept, {picked!r} is not")
+        self._picked, self._origin = picked, answers.origin(region)
+
+    def judgments(self, said: Speak) -> list[Judgment]:
+        if self._picked is None:
+            return []
+        first = self._task.ids.index(self._picked) if self._picked in self._task.ids else 0
+        preference = said(
+            kind="preference",
+            value=self._picked if self._picked in {TIE, NEITHER} else BETTER,
+            doc_id=self._task.docs[first],
+            other_doc_id=self._task.docs[1 - first],
+            position=first,
+            side=_SIDES[first],
+            origin=self._origin,
+        )
+        return [preference]
+
+    def _pick(self, region: Region) -> str:
+        """The opaque id of the better candidate, TIE or NEITHER."""
+        if region.get("type") != "pairwise":
+            return answers.one(region, {known: known for known in (*self._task.ids, TIE, NEITHER)})
+        value = region.get("value")
+        side = value.get("selected") if isinstance(value, dict) else None
+        if side not in _SIDES:
+            raise ValueError(f"expected left or right, found {side!r}")
+        return self._task.ids[_SIDES.index(str(side))]
+
+
+def _pairs(candidates: Sequence[Candidate]) -> list[tuple[Candidate, Candidate]]:
+    """Neighbours in a ring, so that every candidate can be compared with every other through a chain."""
+    if len(candidates) < len(_SIDES):
+        return []
+    ring = list(zip(candidates, (*candidates[1:], candidates[0]), strict=True))
+    return ring[:1] if len(candidates) == len(_SIDES) else ring

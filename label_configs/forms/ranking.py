@@ -1,0 +1,85 @@
+"""The ranking form: all candidates of a screen in order, the best first. Its template is ranking.xml.
+
+Label Studio saves a list that nobody touched as if somebody had answered: the annotator confirms the order with a
+required choice, and an order that stayed as it was shown is flagged.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from label_configs.cards import Card
+from label_configs.forms import answers, envelope, ranked, template
+from label_configs.forms.answers import Region, Speak
+from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
+from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.rules import Rules
+
+MODE: Mode = "assist"
+CHECKED = "order_checked"
+UNCHECKED = "unchecked"
+"""The flag of a ranking whose order nobody confirmed: it came past the form."""
+
+
+def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
+    """The labeling config; see Form.xml."""
+    return template.render("ranking.xml", rules, query, candidates, checked=CHECKED)
+
+
+def tasks(
+    pool: Pool, query: Query, shown: str, cards: Mapping[str, Card], rules: Rules, *, per_screen: int = 8
+) -> list[Task]:
+    """One task a screen; see Form.tasks."""
+
+    def show(position: int, doc_id: str) -> dict[str, Any]:
+        return {"html": cards[doc_id].html}
+
+    return envelope.tasks("ranking", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
+
+
+def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+    """All cards, the best first; see Form.suggestion."""
+    order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
+    return [ranked.region("ranking", {"ranking": [envelope.opaque(n) for n in order]})]
+
+
+def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
+    """One judgment per ranked card; see Form.judgments."""
+    return answers.decode(task, annotation, rules, annotator, _Ranking(task))
+
+
+class _Ranking:
+    def __init__(self, task: Filled) -> None:
+        self._task = task
+        self._order: list[int] | None = None
+        self._checked = False
+        self._origin = "manual"
+
+    def take(self, control: str, region: Region) -> None:
+        if control == "checked":
+            answers.one(region, {CHECKED: CHECKED})
+            self._checked = True
+        elif control != "ranking":
+            raise answers.unknown("ranking")
+        elif self._order is not None:
+            raise ValueError(f"it is answered twice; {region.get('value')!r} is not kept")
+        else:
+            lists = ranked.lists(region, self._task)
+            if len(lists) != 1:
+                raise ValueError(f"expected one list, found {sorted(lists)}")
+            (self._order,), self._origin = lists.values(), answers.origin(region)
+
+    def judgments(self, said: Speak) -> list[Judgment]:
+        order = self._order or []
+        return [
+            said(
+                kind="ranking",
+                value=str(rank),
+                doc_id=self._task.docs[position],
+                position=position,
+                rank=rank,
+                flags=() if self._checked else (UNCHECKED,),
+                origin=self._origin,
+                untouched=order == sorted(order),
+            )
+            for rank, position in enumerate(order, 1)
+        ]

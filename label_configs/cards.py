@@ -48,7 +48,7 @@ class Card(NamedTuple):
 
 
 def clip(shown: str, item: Item | Query) -> str:
-    """The URI of an item's media as a player takes it: of a clip with its start and end in seconds (Media Fragments)."""
+    """The URI of an item's media for a player: of a clip with its start and end in seconds (Media Fragments)."""
     if item.start is None and item.end is None:
         return shown
     end = "" if item.end is None else f",{item.end:g}"

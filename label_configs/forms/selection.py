@@ -21,7 +21,7 @@ NONE = "none"
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
     """The labeling config; see Form.xml."""
-    return template.render("selection.xml", rules, query, candidates, none=NONE)
+    return template.render("selection.xml", rules, query, candidates, nothing=NONE)
 
 
 def tasks(

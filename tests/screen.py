@@ -137,7 +137,9 @@ def prepare(
     regions = chosen.suggestion([Suggested(grade, grade - n / 100) for n, grade in enumerate(grades)])
     predicted = {"model_version": "m1", "score": 0.5, "result": regions}
     imported: Any = client.projects.import_tasks(
-        project, request=[{**task, "predictions": [predicted]}], return_task_ids=True
+        project,
+        request=[{**task, "predictions": [predicted]}],  # type: ignore[list-item]
+        return_task_ids=True,
     )
     [task_id] = imported.task_ids
     stored = client.tasks.get(str(task_id)).model_dump() | {"id": task_id}

@@ -10,6 +10,7 @@ import pytest
 import tiny
 
 from label_configs import rules as rules_file
+from label_configs.cards import Card
 from label_configs.forms import graded
 from label_configs.records import Candidate, Pool, Query
 from ml_backend import index, pooling
@@ -175,7 +176,7 @@ def test_a_prediction_follows_the_order_of_the_task() -> None:
         index="i",
         seed=0,
     )
-    cards = {c.doc_id: "" for c in pool.candidates}
+    cards = {c.doc_id: Card("") for c in pool.candidates}
     second = graded.tasks(pool, Query(query_id="q", text="red"), "red", cards, RULES, per_screen=2)[1]
     predicted = RANKER.predict(second, pool)
     assert predicted["model_version"] == RANKER.version

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
+import tiny
 from label_studio_sdk import LabelStudio
 
-from label_configs.forms import envelope, graded
+from label_configs.forms import envelope
 from ls_retrieval import compose, serve
 from ls_retrieval.serve import Filler, running_backend
 from ls_retrieval.studio import Account, Studio
@@ -152,7 +153,7 @@ def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> 
 
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:
     answered, open_ = setting.bring("polled", *({"data": {"query": f"a {c} thing"}} for c in ("red", "blue")))
-    result = graded.result({0: 3})
+    result = tiny.graded_answer({0: 3})
     setting.api("POST", f"/api/tasks/{answered}/annotations/", json={"result": result})
     environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
     where = {"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere"}

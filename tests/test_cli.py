@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace
 
-from label_configs.forms import form
 from ls_retrieval import cli
 from ls_retrieval.studio import Account, Studio
 from store.workspace import Workspace
@@ -165,13 +165,14 @@ def test_a_defect_of_ours_ends_with_70_and_its_traceback(
 
 
 @pytest.mark.parametrize("query", ["text", "image", "audio", "video"])
-@pytest.mark.parametrize("candidates", ["text", "image", "audio", "video"])
+@pytest.mark.parametrize("candidates", ["text", "image", "audio", "video", "mixed"])
 def test_config_prints_a_config_to_paste(run: Run, query: str, candidates: str) -> None:
     code, out, err = run("config", "graded", "--query", query, "--candidates", candidates)
     assert (code, err) == (0, "")
     root = ElementTree.fromstring(out)  # noqa: S314
     assert root.find(".//*[@name='query']") is not None
-    assert [c.get("alias") for c in root.findall(".//Choice")][:4] == ["0", "1", "2", "3"]
+    legend = [header.get("value") for header in root.findall(".//Header")]
+    assert legend[:4] == ["Exact: 1 to 8", "Partial: q to i", "Related: a to k", "Unrelated: z to ,"]
 
 
 def test_config_of_missing_rules_is_a_sentence(run: Run, tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     client, project = sdk(studio.admin), Workspace(root).project("live").id
     for task in listing(client, project):
         count = len(task["data"]["candidates"])
-        client.annotations.create(task["id"], result=list(form("graded").result(dict.fromkeys(range(count), 3))))
+        client.annotations.create(task["id"], result=tiny.graded_answer(dict.fromkeys(range(count), 3)))
     assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
     first = run("sync", *live, "--to", bucket)
     assert first[0] == 0

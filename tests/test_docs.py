@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tiny
 import typer.main
 from label_studio_sdk import LabelStudio
 
-from label_configs.forms import graded
 from ls_retrieval.cli import app
 from ls_retrieval.studio import Account, Studio
 from store.workspace import Workspace
@@ -60,7 +60,7 @@ def test_the_readmes_way_from_a_corpus_to_a_trainer_works_as_written(
     listed: list[Any] = list(client.tasks.list(project=project))
     for task in listed:
         known = len(task.data["candidates"])
-        client.annotations.create(id=task.id, result=graded.result({n: 3 * (n < 2) for n in range(known)}))
+        client.annotations.create(id=task.id, result=tiny.graded_answer({n: 3 * (n < 2) for n in range(known)}))
 
     said = _run(RUN[1][1], document_root, environment)
     assert "bytes written" in said

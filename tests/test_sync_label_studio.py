@@ -9,15 +9,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import requests
+import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import RULES
 
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable
 from label_configs.forms import form
+from label_configs.forms import graded as graded_form
 from label_configs.forms.envelope import KEY, Task
-from label_configs.forms.graded import cannot_judge
 from label_configs.records import Candidate, Item, Judgment, Pool, Query
+from label_configs.rules import CANT_JUDGE
 from ls_retrieval.admin import Wanted, init
 from ls_retrieval.studio import Account, Studio
 from store.judgments import Table
@@ -77,7 +79,7 @@ def predict(task: Task, pool: Pool) -> dict[str, Any]:
 
 
 def answer(*grades: int) -> list[dict[str, Any]]:
-    return list(form("graded").result(dict(enumerate(grades))))
+    return tiny.graded_answer(dict(enumerate(grades)))
 
 
 def values(judgments: list[Judgment]) -> list[tuple[str, str, str, str]]:
@@ -159,7 +161,7 @@ def test_init_makes_the_project_once_and_again_changes_nothing(admin: LabelStudi
     project = Workspace(tmp_path).project("main")
     there = admin.projects.get(project.id)
     assert (there.title, there.maximum_annotations, there.show_collab_predictions) == ("A project", 2, False)
-    assert there.expert_instruction == RULES.instruction()
+    assert there.expert_instruction == RULES.guideline()
     assert there.label_config == form("graded").xml(RULES, "text", "text")
     assert list(init(tmp_path, WANTED))[-1] == f"project main: {project.id}, as it was"
     assert (tmp_path / "pseudonym.key").stat().st_mode & 0o777 == 0o600
@@ -214,7 +216,7 @@ def test_a_task_holds_what_annotators_see_and_nothing_that_gives_a_candidate_awa
     assert bench.push("q1", "q2") == (2, 0, 0)
     first, _ = listing(bench.client, bench.project.id)
     assert first["data"]["query_id"] == "q1"
-    assert [set(candidate) for candidate in first["data"]["candidates"]] == [{"id", "html"}] * 3
+    assert [set(candidate) for candidate in first["data"]["candidates"]] == [{"id", "html", "grades"}] * 3
     assert first["meta"][KEY]["pool_id"] == pool_of("q1").pool_id
     stored = bench.client.tasks.get(str(first["id"])).predictions or []
     assert [one.model_version for one in stored] == ["toy"]
@@ -301,7 +303,7 @@ def test_a_project_without_answers_gives_none(bench: Bench) -> None:
 def test_grades_flags_skips_and_empty_answers_are_each_a_row(bench: Bench, ada: LabelStudio) -> None:
     bench.push("q1", "q2", "q3")
     graded, skipped, empty = bench.ids()
-    ada.annotations.create(graded, result=[*answer(3, 0), cannot_judge(2)], lead_time=4.5)
+    ada.annotations.create(graded, result=[*answer(3, 0), graded_form.answer(2, CANT_JUDGE)], lead_time=4.5)
     ada.annotations.create(skipped, result=[], was_cancelled=True)
     ada.annotations.create(empty, result=[])
     assert bench.pull() == Pulled(new=3)
@@ -421,7 +423,7 @@ def test_an_answer_that_cannot_be_read_is_named_and_stops_no_other(bench: Bench,
         f"{where}, control 'mood'",
         f"{where}, control 'rel_1'",
     ]
-    assert "'7' is not a grade of these rules" in pulled.problems[1]
+    assert "'7' is not one of the answers" in pulled.problems[1]
     assert [(j.query_id, j.value) for j in bench.table.current()] == [("q1", "3")] + [("q2", "0")] * 3
     assert bench.pull().problems == []
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from label_configs import rules as rules_file
+from label_configs.forms import graded
 from label_configs.records import Item, Modality, Query
 from ml_backend import index
 from ml_backend.collection import Collection, Space
@@ -121,3 +122,8 @@ def collection(
 
     items = {d: Item(doc_id=d, modality="image", uri=d, title=(titles or {}).get(d, "")) for d in docs}
     return Collection(items, {name: Space(name, index.load(folder, name), encode)})
+
+
+def graded_answer(grades: Mapping[int, int]) -> list[dict[str, object]]:
+    """The regions of a graded answer: position to grade."""
+    return [graded.answer(position, str(grade)) for position, grade in grades.items()]

@@ -31,7 +31,9 @@ def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
             why="A moment is a range of time.",
             mend="Use --candidates audio or --candidates video, or another form.",
         )
-    return template.render("moment.xml", rules, query, candidates, match=MATCH, nothing=NONE, frame_rate=f"{FRAME_RATE:g}")
+    return template.render(
+        "moment.xml", rules, query, candidates, match=MATCH, nothing=NONE, frame_rate=f"{FRAME_RATE:g}"
+    )
 
 
 def tasks(

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 
 from label_configs.forms import form
 from label_configs.forms.envelope import Annotation
+from label_configs.records import Modality
 from ls_retrieval.studio import Account, Studio
 
 HOSTILE = [
@@ -56,12 +57,23 @@ def dark(browser: Browser, studio: Studio, admin_cookies: StorageState) -> Any:
     context.close()
 
 
-@pytest.mark.parametrize("name", ["graded", "buckets", "ranking", "pairwise", "selection", "review"])
-def test_every_card_and_every_answer_stands_on_one_screen(
-    page: Page, studio: Studio, sdk: Connect, media: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        *((name, "text") for name in ("graded", "buckets", "ranking", "pairwise", "selection", "review")),
+        *(("graded", query) for query in ("image", "audio", "video")),
+    ],
+)
+def test_the_query_every_card_and_every_answer_stand_on_one_screen(
+    page: Page, studio: Studio, sdk: Connect, media: Path, name: str, query: Modality
 ) -> None:
-    there = screen.prepare(page, sdk(studio.admin), media, name, mode="blind")
+    there = screen.prepare(page, sdk(studio.admin), media, name, query, mode="blind")
     there.open()
+    asked = page.locator(".lsr-question :is(span, img, canvas)").first
+    expect(asked).to_be_in_viewport(ratio=1)
+    size = asked.bounding_box()
+    assert size is not None
+    assert min(size["width"] / 100, size["height"] / 20) >= 1
     for shown in [*page.locator("img.lsr-media").all(), *page.locator(".ant-checkbox-wrapper").all()]:
         expect(shown).to_be_in_viewport(ratio=1)
 

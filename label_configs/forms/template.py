@@ -8,8 +8,8 @@ from label_configs.forms import keys
 from label_configs.records import Modality, Shown
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
 
-_TAGS = {"text": "Text", "image": "Image", "audio": "Audio", "video": "Video"}
-_CONSTANTS = {"TAGS": _TAGS, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_LABEL": CANT_JUDGE_LABEL}
+_ROOM = {"text": "460px", "image": "570px", "audio": "600px", "video": "690px"}  # height that cards cannot have
+_CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_LABEL": CANT_JUDGE_LABEL}
 
 
 @cache

@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable
-from label_configs.records import Query
+from label_configs.records import Pool, Query
 from ls_retrieval import compose, ports
 from ml_backend import lifeline
 from store import corpus, files, secrets
 from store.workspace import Workspace
-from sync.fill import bare_query, fill, fill_project
+from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from ml_backend.protocol import Task
+    from sync.tasks import Row
 
 POLL = 15.0
 """Seconds between two looks for bare tasks."""
@@ -59,7 +59,7 @@ class Filler:
         """Whether there is a Label Studio to write to."""
         return bool(self._url and self._key)
 
-    def task(self, project: int, task: "Task") -> "Task | None":
+    def task(self, project: int, task_id: int) -> "Row | None":
         """Fill the one task that somebody is opening; None while it is being filled already.
 
         Label Studio asks about a task whenever it is read through its API, by the filling itself too.
@@ -70,14 +70,11 @@ class Filler:
         presenter = self._presenter(name)
         with ExitStack() as stack:
             try:
-                stack.enter_context(files.locked(self._locks / f"filling-{task['id']}", "filling this task"))
+                stack.enter_context(files.locked(self._locks / f"filling-{task_id}", "filling this task"))
             except Mendable:
                 return None
             client = stack.enter_context(connected(self._url or "", self._key or ""))
-            query = bare_query({"data": task.get("data")}, presenter)
-            if query is not None:
-                self._keep(presenter, query)
-            return fill(client, presenter, int(task["id"]), self.retriever.propose)
+            return fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def project(self, project: int) -> None:
         """Fill all bare tasks of a project that nobody works on."""
@@ -85,7 +82,8 @@ class Filler:
         if name is not None:
             presenter = self._presenter(name)
             with connected(self._url or "", self._key or "") as client:
-                fill_project(client, presenter, self.retriever.propose, keep=partial(self._keep, presenter))
+                for task_id in bare_tasks(client, presenter):
+                    fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
@@ -95,9 +93,11 @@ class Filler:
                     with _told(f"project {project.id} was not filled"):
                         self.project(project.id)
 
-    def _keep(self, presenter: Presenter, query: Query) -> None:
+    def _propose(self, presenter: Presenter, query: Query) -> Pool:
+        """Candidates for a query that Label Studio holds, which is kept with the others."""
         if query.query_id not in presenter.queries:
             corpus.add_live(self._workspace.queries, query)
+        return self.retriever.propose(query)
 
     def _presenter(self, name: str) -> Presenter:
         """The project's presenter, made anew when a file that it was made from has changed."""

@@ -150,6 +150,24 @@ def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> 
     assert not is_complete(setting.api("GET", f"/api/tasks/{task_id}?project={setting.project('silent').id}"))
 
 
+def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studio: Studio) -> None:
+    (task_id,) = setting.bring("silent", {"data": {"query": "a thing that is there"}})
+    project, other = setting.project("silent").id, setting.project("polled").id
+    user, password = LOGIN.values()
+    foreign = {"tasks": [{"id": task_id, "data": {"query": "a thing that is not there"}}], "project": f"{other}.1"}
+    unknown = {"tasks": [{"id": 10**9, "data": {"query": "a thing that is not there"}}], "project": f"{project}.1"}
+    changed = {"tasks": [{"id": task_id, "data": {"query": "a thing that is not there"}}], "project": f"{project}.1"}
+    answers = [
+        requests.post(f"{setting.backend}/predict", json=body, auth=(user, password), timeout=30).json()
+        for body in (foreign, unknown, changed)
+    ]
+    assert [len(answer["results"][0]) for answer in answers] == [0, 0, 1]
+    assert setting.task("silent", task_id)["data"]["query"] == "a thing that is there"
+    kept = {query.text for query in corpus.queries(setting.workspace.queries)}
+    assert "a thing that is there" in kept
+    assert "a thing that is not there" not in kept
+
+
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:
     answered, open_ = setting.bring("polled", *({"data": {"query": f"a {c} thing"}} for c in ("red", "blue")))
     result = graded.result({0: 3})

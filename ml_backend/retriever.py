@@ -38,13 +38,18 @@ class Retriever:
         return self._encoders.ready()
 
     def predictor(self) -> Predict:
-        """What predicts tasks as things stand now: None for a task of others, of unknown pools, or of other rules."""
+        """What predicts tasks as things stand now.
+
+        None for a task of others, of unknown pools or of other rules, and for one that stays blind in a project that
+        assists: Label Studio would prefill it.
+        """
         ranker, known = self.ranker, self._known()
 
         def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
-            if not is_filled(task) or task["meta"][KEY].get("rules_hash") != ranker.rules.hash:
+            envelope = task["meta"][KEY] if is_filled(task) else {}
+            if envelope.get("rules_hash") != ranker.rules.hash or envelope.get("assisted") is False:
                 return None
-            pool = known.get(str(task["meta"][KEY].get("pool_id")))
+            pool = known.get(str(envelope.get("pool_id")))
             try:
                 return ranker.predict(task, pool) if pool else None
             except (LookupError, TypeError, Mendable):  # somebody changed the task

@@ -170,6 +170,14 @@ def test_tasks_that_are_not_ours_or_were_changed_get_no_prediction(retriever: Re
     assert [predict(one) for one in foreign] == [None] * len(foreign)
 
 
+def test_a_query_that_stays_blind_in_a_project_that_assists_gets_no_prediction(
+    retriever: Retriever, task: dict[str, Any]
+) -> None:
+    predict = retriever.predictor()
+    assert predict(changed(task, assisted=False)) is None
+    assert predict(changed(task, assisted=True)) == predict(task)
+
+
 def test_a_worker_sees_pools_that_another_appends_meanwhile(
     retriever: Retriever, task: dict[str, Any], tiny_workspace: Workspace
 ) -> None:

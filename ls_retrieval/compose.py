@@ -121,6 +121,5 @@ def make_pools(workspace: Workspace, given: Mapping[str, int] | None = None) -> 
             for query in missing:
                 proposed.append(pooling.build(query, collection, chosen))
                 advance(1)
-        pools.append(workspace.pools, [p.pool for p in proposed])
-        pools.append_run(workspace.pools, 1, [hit for p in proposed for hit in p.run])
+        pools.append(workspace.pools, [p.pool for p in proposed], [hit for p in proposed for hit in p.run])
     return len(missing), len(asked)

@@ -63,8 +63,7 @@ class Retriever:
         depth = min(settings.pool.depth, settings.pool.per_screen)
         one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
         proposed = pooling.build(query, self._open(), settings.model_copy(update={"pool": one_screen}))
-        pools.append(self._workspace.pools, [proposed.pool])
-        pools.append_run(self._workspace.pools, proposed.pool.round, proposed.run)
+        pools.append(self._workspace.pools, [proposed.pool], proposed.run)
         return proposed.pool
 
     def _open(self) -> Collection:

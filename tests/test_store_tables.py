@@ -92,7 +92,6 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_without_pools_nothing_is_written_and_nothing_found(tmp_path: Path) -> None:
     pools.append(tmp_path / "pools", [])
-    pools.append_run(tmp_path / "pools", 1, [])
     assert not (tmp_path / "pools").exists()
     assert (pools.load(tmp_path / "pools"), pools.run(tmp_path / "pools")) == ({}, [])
 
@@ -121,12 +120,44 @@ def test_a_new_round_is_a_new_part_and_becomes_the_latest(tmp_path: Path) -> Non
     assert pools.latest([again, POOL, alone]) == {"q1": again, "q2": alone}
 
 
-def test_a_run_is_of_each_query_the_ranking_of_the_latest_round(tmp_path: Path) -> None:
+def test_a_pool_that_is_known_keeps_what_was_known_of_it(tmp_path: Path) -> None:
+    later = replace(POOL, index="another", candidates=tuple(replace(c, score=0.0) for c in POOL.candidates))
+    assert later.pool_id == POOL.pool_id
+    for companions in ([], *([replace(POOL, query_id=f"q{n}")] for n in range(9))):
+        pools.append(tmp_path, [POOL, *companions])
+        pools.append(tmp_path, [later, *companions])
+        pools.append(tmp_path, [later])
+        assert pools.load(tmp_path)[POOL.pool_id] == POOL
+
+
+def test_a_run_is_of_each_query_the_one_written_last_in_the_highest_round(tmp_path: Path) -> None:
     first = [ScoredDoc("q1", "a", 0.5), ScoredDoc("q1", "b", 0.25), ScoredDoc("q2", "a", 1.0)]
     second = [ScoredDoc("q1", "c", 0.75)]
-    pools.append_run(tmp_path, 2, second)
-    pools.append_run(tmp_path, 1, first)
-    assert sorted(pools.run(tmp_path)) == [ScoredDoc("q1", "c", 0.75), ScoredDoc("q2", "a", 1.0)]
+    pools.append(tmp_path, [replace(POOL, round=2)], second)
+    pools.append(tmp_path, [POOL], first)
+    assert pools.run(tmp_path) == [*second, ScoredDoc("q2", "a", 1.0)]
+    for n in range(9):
+        last = [ScoredDoc("q2", f"d{n}", 1.0)]
+        pools.append(tmp_path, [replace(POOL, query_id="q2", seed=n)], last)
+        assert pools.run(tmp_path) == [*second, *last]
+
+
+def test_who_dies_between_run_and_pools_leaves_no_pool_without_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, write = [ScoredDoc("q1", "a", 0.5)], columns.write
+
+    def dies(data: pa.Table, path: Path) -> None:
+        write(data, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(columns, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pools.append(tmp_path, [POOL], run)
+    assert (pools.load(tmp_path), pools.run(tmp_path)) == ({}, run)
+    monkeypatch.undo()
+    pools.append(tmp_path, [POOL], run)
+    assert (pools.load(tmp_path), pools.run(tmp_path)) == ({POOL.pool_id: POOL}, run)
 
 
 # --- judgments

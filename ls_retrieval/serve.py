@@ -18,6 +18,7 @@ from label_configs.errors import Mendable
 from label_configs.records import Pool, Query
 from ls_retrieval import compose, ports
 from ml_backend import lifeline
+from ml_backend.encoders.base import NotReady
 from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync.fill import bare_tasks, fill
@@ -53,6 +54,7 @@ class Filler:
         self._url = secrets.find("LABEL_STUDIO_URL", environment)
         self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
         self._presenters: dict[str, tuple[object, Presenter]] = {}
+        self._said: dict[str, str] = {}
 
     @property
     def able(self) -> bool:
@@ -77,21 +79,41 @@ class Filler:
             return fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def project(self, project: int) -> None:
-        """Fill all bare tasks of a project that nobody works on."""
+        """Fill all bare tasks of a project that nobody works on; one that cannot be filled stops no other."""
         name = self._name(project)
         if name is not None:
             presenter = self._presenter(name)
             with connected(self._url or "", self._key or "") as client:
                 for task_id in bare_tasks(client, presenter):
-                    fill(client, presenter, task_id, partial(self._propose, presenter))
+                    with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
+                        fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
         while not stop.wait(POLL):
-            with _told("no project was looked at"):
+            with self._telling("no project was looked at"):
                 for project in self._workspace.settings.projects.values():
-                    with _told(f"project {project.id} was not filled"):
+                    with self._telling(f"project {project.id} was not filled"):
                         self.project(project.id)
+
+    @contextmanager
+    def _telling(self, what: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """Go on whatever happens: what can be mended is said in a sentence, a defect with its traceback.
+
+        What the poll meets again each time is said once, until it is mended or another reason stands in its place.
+        but: what goes on upwards, since it would happen to all that follows.
+        """
+        try:
+            yield
+        except but:
+            raise
+        except Exception as error:
+            why = f" {error}" if isinstance(error, Mendable) else f"\n{traceback.format_exc()}"
+            if self._said.get(what) != why:
+                self._said[what] = why
+                print(f"{what}:{why}", file=sys.stderr, flush=True)
+        else:
+            self._said.pop(what, None)
 
     def _propose(self, presenter: Presenter, query: Query) -> Pool:
         """Candidates for a query that Label Studio holds, which is kept with the others."""
@@ -221,17 +243,6 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
                 child.wait(_STOP)
             except subprocess.TimeoutExpired:
                 child.kill()
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """The poll goes on whatever happens: what can be mended is said in a sentence, a defect with its traceback."""
-    try:
-        yield
-    except Mendable as error:
-        print(f"{what}: {error}", file=sys.stderr, flush=True)
-    except Exception:
-        print(f"{what}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
 
 
 @contextmanager

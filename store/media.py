@@ -78,7 +78,7 @@ class Media:
         if not path.is_relative_to(self.root.resolve()):
             raise Unreadable(f"{record.uri} lies outside the workspace.", mend="Copy it into the workspace.")
         if not there:
-            raise Unreadable(f"There is no file {path}.")
+            raise Unreadable(f"There is no file {path}.", mend="Put it there, or correct the path.")
         return path
 
 

@@ -57,14 +57,15 @@ def setting(
 ) -> Iterator[Setting]:
     workspace = Workspace(Path(shutil.copytree(tiny_indexed.root, tmp_path_factory.mktemp("studio") / "workspace")))
     client = sdk(studio.admin)
-    for name, mode in (
-        ("pushed", "blind"),
-        ("opened", "assist"),
-        ("silent", "blind"),
-        ("woken", "blind"),
-        ("polled", "blind"),
+    for name, mode, query in (
+        ("pushed", "blind", "text"),
+        ("opened", "assist", "text"),
+        ("silent", "blind", "text"),
+        ("woken", "blind", "text"),
+        ("polled", "blind", "text"),
+        ("pictures", "blind", "image"),
     ):
-        wanted: dict[str, Any] = {"candidates": "image", "mode": mode}
+        wanted: dict[str, Any] = {"query": query, "candidates": "image", "mode": mode}
         made = projects.create(client, name, Project(id=0, **wanted), workspace.rules)
         settings.add_project(workspace.settings_path, name, Project(id=made, **wanted))
     environment = {**LOGIN, "LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
@@ -168,15 +169,34 @@ def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studi
     assert "a thing that is not there" not in kept
 
 
+def filler(setting: Setting, studio: Studio) -> Filler:
+    """A filler that fills what needs no encoder."""
+    environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
+    return Filler({"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere", **environment})
+
+
+def test_a_bare_task_that_cannot_be_filled_is_named_once_and_stops_no_other(
+    setting: Setting, studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = setting.bring("pictures", *({"data": {"query": f"media/{c}-bar.png"}} for c in ("pink", "red")))
+    project, one = setting.project("pictures").id, filler(setting, studio)
+    for _ in range(2):
+        one.project(project)
+    assert is_complete(setting.task("pictures", good))
+    said = capsys.readouterr().err
+    assert said.count(f"task {bad} of project {project} was not filled: There is no file") == 1
+    assert said.count("Mend: Put it there") == 1
+    shutil.copy(setting.workspace.root / "media" / "red-bar.png", setting.workspace.root / "media" / "pink-bar.png")
+    one.project(project)
+    assert is_complete(setting.task("pictures", bad))
+
+
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:
     answered, open_ = setting.bring("polled", *({"data": {"query": f"a {c} thing"}} for c in ("red", "blue")))
     result = graded.result({0: 3})
     setting.api("POST", f"/api/tasks/{answered}/annotations/", json={"result": result})
-    environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
-    where = {"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere"}
-    filler = Filler({**where, **environment})
     for _ in range(2):
-        filler.project(setting.project("polled").id)
+        filler(setting, studio).project(setting.project("polled").id)
     assert is_complete(setting.task("polled", open_))
     untouched = setting.task("polled", answered)
     assert untouched["data"] == {"query": "a red thing"}

@@ -1,6 +1,7 @@
 """What the backend knows: a workspace's pools, index and encoders, opened when first needed, reopened when replaced."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,17 @@ class Retriever:
         return predict
 
     def propose(self, query: Query) -> Pool:
-        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load."""
+        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load.
+
+        Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
+        """
         settings = self._workspace.settings
         depth = min(settings.pool.depth, settings.pool.per_screen)
         one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
         proposed = pooling.build(query, self._open(), settings.model_copy(update={"pool": one_screen}))
-        pools.append(self._workspace.pools, [proposed.pool], proposed.run)
+        shown = {candidate.doc_id for candidate in proposed.pool.candidates}
+        run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
+        pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
 
     def _open(self) -> Collection:

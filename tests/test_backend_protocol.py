@@ -208,6 +208,17 @@ def test_a_new_query_waits_for_the_encoders(retriever: Retriever) -> None:
         retriever.propose(Query(query_id="new", text="something new"))
 
 
+def test_a_live_run_is_the_top_of_the_ranking_as_far_as_one_screen_can_judge_it(
+    retriever: Retriever, tiny_workspace: Workspace
+) -> None:
+    query = Query(query_id="live", text="a red thing")  # whose vector is known
+    shown = {c.rank: c.doc_id for c in retriever.propose(query).candidates}
+    run = pools.run(tiny_workspace.pools)
+    assert [hit.doc_id for hit in run] == [shown[rank] for rank in range(1, len(run) + 1)]
+    assert len(run) >= 2
+    assert len(run) + 1 not in shown
+
+
 # over HTTP
 
 

@@ -10,6 +10,7 @@ import pytest
 import tiny
 
 from label_configs import rules as rules_file
+from label_configs.errors import Mendable
 from label_configs.forms import graded
 from label_configs.records import Candidate, Pool, Query
 from ml_backend import index, pooling
@@ -61,6 +62,12 @@ def test_a_single_item_is_a_pool(tmp_path: Path) -> None:
 def test_the_same_inputs_give_the_same_pool_and_run(arc: Collection) -> None:
     query = Query(query_id="q", text="red", positives=("d03",))
     assert pooling.build(query, arc, settings()) == pooling.build(query, arc, settings())
+
+
+def test_a_proposer_that_there_is_not_is_named_beside_those_that_there_are(arc: Collection) -> None:
+    with pytest.raises(Mendable, match="no proposer 'dnse', 'bm25'") as unknown:
+        build(arc, proposers=("dnse", "lexical", "bm25"))
+    assert "dense, neighbours, lexical" in unknown.value.mend
 
 
 def test_seed_and_round_change_the_order(arc: Collection) -> None:

@@ -119,7 +119,7 @@ class Filler:
         """Candidates for a query that Label Studio holds, which is kept with the others."""
         if query.query_id not in presenter.queries:
             corpus.add_live(self._workspace.queries, query)
-        return self.retriever.propose(query)
+        return self.retriever.propose(query, presenter.project.candidates)
 
     def _presenter(self, name: str) -> Presenter:
         """The project's presenter, made anew when a file that it was made from has changed."""

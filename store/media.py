@@ -107,4 +107,5 @@ def decode(content: bytes, name: str, max_pixels: int) -> "Image":
             white = Image.new("RGBA", upright.size, "white")
             return Image.alpha_composite(white, upright).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(f"{name} is no picture that can be read: {error}.", mend="Replace or leave it out.") from error
+        why = "nothing that is known as one" if isinstance(error, UnidentifiedImageError) else error
+        raise Unreadable(f"{name} is no picture that can be read: {why}.", mend="Replace or leave it out.") from error

@@ -4,15 +4,16 @@ They hold what the task must not: roles, sources, scores. The task's pool_id joi
 ROUND-NUMBER-DIGEST: by name they stand in the order of their rounds, and within a round as they were written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
-from label_configs.records import Pool, ScoredDoc, digest
+from label_configs.records import Item, Pool, Query, ScoredDoc, digest
 from store import columns
+from store.settings import Project
 
 _POOL = [
     ("pool_id", pa.string()),
@@ -30,6 +31,8 @@ _CANDIDATE = [
     ("rank", pa.int32()),
     ("reason", pa.string()),
 ]
+Fits = Callable[[str, str], bool]
+"""Whether a query and an item, by their ids, are such as somebody asks for."""
 SCHEMA = pa.schema([*_POOL, *_CANDIDATE])
 RUN = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("score", pa.float64())])
 
@@ -45,13 +48,21 @@ def append(folder: Path, pools: Sequence[Pool], run: Sequence[ScoredDoc] = ()) -
         _append(folder, round_, name, SCHEMA, [row for pool in pools for row in _rows(pool)])
 
 
-def run(folder: Path) -> list[ScoredDoc]:
-    """The pre-ranking, of each query the one written last in the highest round."""
+def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -> Fits:
+    """What is there and of the project's modalities: other projects of the workspace may ask for others."""
+    asked = {query.query_id for query in queries if query.modality == project.query}
+    shown = {item.doc_id for item in items if item.modality == project.candidates}
+    return lambda query_id, doc_id: query_id in asked and doc_id in shown
+
+
+def run(folder: Path, fits: Fits = lambda query_id, doc_id: True) -> list[ScoredDoc]:
+    """The pre-ranking as far as it fits, of each query the one written last in the highest round."""
     found: dict[str, list[ScoredDoc]] = {}
     for path in sorted((folder / "runs").glob("*.parquet")):
         part: dict[str, list[ScoredDoc]] = {}
-        for row in columns.read([path], RUN).to_pylist():
-            part.setdefault(row["query_id"], []).append(ScoredDoc(**row))
+        for hit in (ScoredDoc(**row) for row in columns.read([path], RUN).to_pylist()):
+            if fits(hit.query_id, hit.doc_id):
+                part.setdefault(hit.query_id, []).append(hit)
         found |= part
     return [hit for ranking in found.values() for hit in ranking]
 
@@ -65,6 +76,11 @@ def load(folder: Path) -> dict[str, Pool]:
             part.setdefault(row["pool_id"], []).append(row)
         found |= {pool_id: rows for pool_id, rows in part.items() if pool_id not in found}
     return {pool_id: _pool(rows) for pool_id, rows in found.items()}
+
+
+def whole(pools: Iterable[Pool], fits: Fits) -> list[Pool]:
+    """The pools all of whose candidates fit."""
+    return [pool for pool in pools if all(fits(pool.query_id, c.doc_id) for c in pool.candidates)]
 
 
 def latest(pools: Iterable[Pool]) -> dict[str, Pool]:

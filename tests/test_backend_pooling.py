@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,8 @@ def test_the_run_is_the_ranking_that_the_pool_was_cut_from(arc: Collection) -> N
 def test_items_that_one_encoder_could_not_read_are_left_out(tmp_path: Path) -> None:
     one = tiny.collection(tmp_path / "1", DOCS, {"red": (1, 0)}, name="one")
     two = tiny.collection(tmp_path / "2", dict(list(DOCS.items())[5:]), {"red": (1, 0)}, name="two")
-    both = Collection(two.items, {**one.spaces, **two.spaces})
+    spaces = {name: replace(s, index=s.index.only(two.items)) for name, s in {**one.spaces, **two.spaces}.items()}
+    both = Collection(two.items, spaces)
     pool = build(both, "d07", depth=20, hard=5)
     assert set(ids(pool)) <= set(two.items)
     assert len(ids(pool)) == 20

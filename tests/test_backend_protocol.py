@@ -137,7 +137,7 @@ def task(tiny_workspace: Workspace, retriever: Retriever) -> dict[str, Any]:
     settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3, candidates="image"))
     presenter: Presenter = compose.presenter(tiny_workspace, "main")
     query = presenter.queries["q-red"]
-    return {"id": 1, **presenter.screens(retriever.propose(query), query)[0]}
+    return {"id": 1, **presenter.screens(retriever.propose(query, "image"), query)[0]}
 
 
 def test_a_task_of_a_kept_pool_is_predicted_for_every_card(retriever: Retriever, task: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ def test_a_worker_sees_pools_that_another_appends_meanwhile(
 def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_workspace: Workspace) -> None:
     made = []
     query = Query(query_id="q-red", text="a red thing", positives=("red-square",))
-    threads = [threading.Thread(target=lambda: made.append(retriever.propose(query))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: made.append(retriever.propose(query, "image"))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -205,14 +205,14 @@ def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_
 
 def test_a_new_query_waits_for_the_encoders(retriever: Retriever) -> None:
     with pytest.raises(NotReady):
-        retriever.propose(Query(query_id="new", text="something new"))
+        retriever.propose(Query(query_id="new", text="something new"), "image")
 
 
 def test_a_live_run_is_the_top_of_the_ranking_as_far_as_one_screen_can_judge_it(
     retriever: Retriever, tiny_workspace: Workspace
 ) -> None:
     query = Query(query_id="live", text="a red thing")  # whose vector is known
-    shown = {c.rank: c.doc_id for c in retriever.propose(query).candidates}
+    shown = {c.rank: c.doc_id for c in retriever.propose(query, "image").candidates}
     run = pools.run(tiny_workspace.pools)
     assert [hit.doc_id for hit in run] == [shown[rank] for rank in range(1, len(run) + 1)]
     assert len(run) >= 2

@@ -110,7 +110,7 @@ def test_retrieving_predictions_twice_stores_them_once_and_nothing_for_foreign_t
     retriever = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere")))
     presenter = compose.presenter(setting.workspace, "pushed")
     queries = [presenter.queries[f"q-{colour}"] for colour in ("red", "blue", "green")]
-    ours = [dict(presenter.screens(retriever.propose(query), query)[0]) for query in queries]
+    ours = [dict(presenter.screens(retriever.propose(query, "image"), query)[0]) for query in queries]
     foreign = {"data": {"query": " "}}
     task_ids = setting.bring("pushed", *ours, foreign)
     project = setting.project("pushed").id

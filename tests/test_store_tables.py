@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from label_configs.records import Candidate, Judgment, Pool, ScoredDoc
+from label_configs.records import Candidate, Item, Judgment, Pool, Query, ScoredDoc
 from store import columns, pools
 from store.judgments import Known, Table
+from store.settings import Project
 
 SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64())])
 POOL = Pool(
@@ -158,6 +159,31 @@ def test_who_dies_between_run_and_pools_leaves_no_pool_without_a_run(
     monkeypatch.undo()
     pools.append(tmp_path, [POOL], run)
     assert (pools.load(tmp_path), pools.run(tmp_path)) == ({POOL.pool_id: POOL}, run)
+
+
+def test_pools_and_runs_of_other_modalities_are_those_of_other_projects(tmp_path: Path) -> None:
+    queries = [Query(query_id="q1", text="red"), Query(query_id="q2", modality="image", uri="x.png")]
+    pictures, words = POOL, replace(POOL, candidates=(Candidate(doc_id="word", source="dense"),))
+    items = [Item(doc_id=c.doc_id, modality="image") for c in POOL.candidates] + [Item(doc_id="word", text="red")]
+    alike = replace(POOL, query_id="q2")
+    top = POOL.candidates[0].doc_id
+    pools.append(tmp_path, [pictures, alike], [ScoredDoc("q1", top, 1.0), ScoredDoc("q2", top, 1.0)])
+    pools.append(tmp_path, [words], [ScoredDoc("q1", "word", 2.0)])
+    for project, pool, hit in (
+        (Project(id=1, query="text", candidates="image"), pictures, ScoredDoc("q1", top, 1.0)),
+        (Project(id=2, query="text", candidates="text"), words, ScoredDoc("q1", "word", 2.0)),
+        (Project(id=3, query="image", candidates="image"), alike, ScoredDoc("q2", top, 1.0)),
+    ):
+        fits = pools.fitting(project, queries, items)
+        assert pools.whole(pools.load(tmp_path).values(), fits) == [pool]
+        assert pools.run(tmp_path, fits) == [hit]
+
+
+def test_a_pool_with_an_item_that_left_the_corpus_is_not_whole(tmp_path: Path) -> None:
+    items = [Item(doc_id=c.doc_id, modality="image") for c in POOL.candidates]
+    queries = [Query(query_id="q1", text="red")]
+    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items)) == [POOL]
+    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items[1:])) == []
 
 
 # --- judgments

@@ -67,7 +67,7 @@ class OpenClip:
     def _images(self, images: Sequence[Content]) -> Any:
         import torch
 
-        pictures = [decode(bytes(i), "a picture", self._max_pixels) for i in images if isinstance(i, bytes)]
+        pictures = [decode(bytes(i), "The picture", self._max_pixels) for i in images if isinstance(i, bytes)]
         return self._model.encode_image(torch.stack([self._preprocess(p) for p in pictures]).to(self._device))
 
 

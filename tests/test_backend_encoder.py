@@ -1,6 +1,7 @@
 """The open_clip encoder, and the process that holds it: a real model of random weights."""
 
 import contextlib
+import os
 import signal
 import socket
 import struct
@@ -87,6 +88,20 @@ def test_a_model_that_open_clip_does_not_know_is_mendable() -> None:
     with pytest.raises(Mendable, match="ViT-Z-9") as unknown:
         OpenClip(Settings(model="ViT-Z-9", pretrained="laion2b"), Path("/"), 1)
     assert "local-dir:PATH" in unknown.value.mend
+
+
+def test_a_hub_that_is_out_of_reach_is_told_in_one_sentence_without_noise(tmp_path: Path) -> None:
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "HF_HOME": str(tmp_path)}
+    (tmp_path / "settings.toml").write_text('[encoders.clip]\nmodel = "ViT-B-32"\npretrained = "laion2b_s34b_b79k"\n')
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "d", "text": "red"}\n')
+    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Loading the model …",
+        "Error: The model 'ViT-B-32' is not on this machine, and the model hub cannot be reached.",
+        "Mend: Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
+    ]
 
 
 def test_a_missing_model_folder_is_named() -> None:

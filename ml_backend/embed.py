@@ -20,13 +20,6 @@ class Embedded(NamedTuple):
     broken: list[str]
 
 
-def content(record: Record, media: Media) -> Content:
-    """What an encoder sees of a record: its text, title first, or the bytes of its medium."""
-    if record.modality != "text":
-        return media.read(record)
-    return " ".join(part for part in (record.title, record.text) if part)
-
-
 def embed(
     records: Sequence[Record],
     encoder: Encoder,
@@ -66,7 +59,7 @@ def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, medi
     fresh: dict[bytes, tuple[Record, Content]] = {}
     for record in group:
         try:
-            read = content(record, media)
+            read = media.content(record)
         except Unreadable as error:
             found.broken.append(f"{_name(record)}: {error.line}")
             continue

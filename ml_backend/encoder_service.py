@@ -20,7 +20,6 @@ import numpy as np
 from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
 from ml_backend import lifeline
-from ml_backend.embed import content
 from ml_backend.encoders.base import Content, Encoder, NotReady, Vectors, unsupported
 from store.media import Media
 from store.workspace import Workspace
@@ -75,7 +74,7 @@ class RemoteEncoders:
         """The callable that a collection encodes new queries with."""
 
         def encode(name: str, query: Query) -> Vectors:
-            return np.asarray(self.encode(name, query.modality, [content(query, media)])[0])
+            return np.asarray(self.encode(name, query.modality, [media.content(query)])[0])
 
         return encode
 

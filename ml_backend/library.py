@@ -103,7 +103,7 @@ def _lookup(
     store = VectorStore(workspace.embeddings / opened.fingerprint)
 
     def vector(query: Query) -> Vectors:
-        content_key = key(embed.content(query, media))
+        content_key = key(media.content(query))
         return store.get([content_key])[0] if content_key in store else encode(name, query)
 
     return vector

@@ -33,6 +33,12 @@ class Media:
             )
         return path.read_bytes()
 
+    def content(self, record: Item | Query) -> str | bytes:
+        """What a model learns from of a record: its text, title first, or the bytes of its medium; see `read`."""
+        if record.modality != "text":
+            return self.read(record)
+        return " ".join(part for part in (record.title, record.text) if part)
+
     def shown(self, record: Item | Query) -> str:
         """The URI under which Label Studio's browser page finds the medium; pictures as thumbnails."""
         if not record.uri or "://" in record.uri:

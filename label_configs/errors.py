@@ -16,6 +16,11 @@ class Mendable(Exception):
         super().__init__(what)
         self.what, self.why, self.mend, self.problems = what, why, mend, tuple(problems)
 
+    @property
+    def line(self) -> str:
+        """What and mend on one line, for lists."""
+        return f"{self.what} {self.mend}".strip()
+
     def __str__(self) -> str:
         lines = [self.what, *(f"  - {problem}" for problem in self.problems)]
         lines += [f"Why: {self.why}"] if self.why else []

@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,24 +117,25 @@ def index(workspace: WorkspaceOption = HERE) -> None:
     from ls_retrieval import compose
 
     broken = compose.index(_workspace(workspace))
-    for sentence in broken:
-        typer.echo(f"left out: {sentence}", err=True)
-    typer.echo(f"indexed; {len(broken)} items left out")
+    _name_left_out(broken)
+    typer.echo(f"indexed; {len(broken)} left out")
 
 
 @app.command()
 def pool(
     workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
     depth: Annotated[int | None, typer.Option(min=2, help="Candidates of a query, all kinds together.")] = None,
     hard: Annotated[int | None, typer.Option(min=0, help="Of them mined hard negatives.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of draws and display order.")] = None,
 ) -> None:
-    """Choose the candidates of every query that has none yet."""
+    """Choose the candidates of every query that has none yet: queries and candidates as the project has them."""
     from ls_retrieval import compose
 
     given = {name: value for name, value in (("depth", depth), ("hard", hard), ("seed", seed)) if value is not None}
-    made, asked = compose.make_pools(_workspace(workspace), given)
-    typer.echo(f"{made} pools made, {asked - made} were there")
+    done = compose.make_pools(_workspace(workspace), project, given)
+    _name_left_out(done.left_out)
+    typer.echo(f"{done.made} pools made, {done.there} were there; {len(done.left_out)} queries left out")
 
 
 @app.command()
@@ -279,6 +281,11 @@ def main() -> None:
 def _stop(message: str, code: int) -> None:
     print(message, file=sys.stderr)
     sys.exit(code)
+
+
+def _name_left_out(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        typer.echo(f"left out: {sentence}", err=True)
 
 
 def _workspace(root: Path) -> "Workspace":

@@ -2,25 +2,25 @@
 
 import os
 import secrets as random_secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from label_configs import rules as rules_file
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
-from label_configs.records import Pool, Query
+from label_configs.records import Modality, Pool, Query
 from ls_retrieval.progress import bar
 from store import corpus, files, pools, secrets, settings
 from store.media import Media
+from store.settings import Settings
 from store.workspace import Workspace
 from sync.present import Presenter
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
-    from ml_backend.encoders.base import Vectors
     from ml_backend.ranker import Ranker
 
 _KEY = "LSR_PSEUDONYM_KEY"
@@ -96,31 +96,51 @@ def index(workspace: Workspace) -> list[str]:
         return library.build(workspace, encoders, advance).broken
 
 
-def make_pools(workspace: Workspace, given: Mapping[str, int] | None = None) -> tuple[int, int]:
-    """Make the pools of all queries that have none yet; returns how many were made and how many queries there are.
+class Made(NamedTuple):
+    """Pools made now, pools that were there already, and a sentence for each query that is left without one."""
+
+    made: int
+    there: int
+    left_out: list[str]
+
+
+def make_pools(workspace: Workspace, project: str, given: Mapping[str, int] | None = None) -> Made:
+    """Make the pools of a project's queries that have none yet: queries and candidates of its modalities alone.
 
     given: settings of [pool] that differ this time.
     """
-    from ml_backend import library, pooling
-
-    def unknown(name: str, query: Query) -> "Vectors":
-        raise library.not_indexed(query)
+    from ml_backend import library
 
     chosen = workspace.settings.model_copy(update={"pool": workspace.settings.pool.model_copy(update=given)})
-    asked = corpus.queries(workspace.queries)
+    wanted = workspace.project(project)
+    items, queries = library.records(workspace)
+    asked = [query for query in queries if query.modality == wanted.query]
     if not asked:
         raise Mendable(
-            f"There are no queries in {workspace.queries}.", mend='One JSON object a line: {"text": "an owl at night"}'
+            f"There are no queries of modality {wanted.query} in {workspace.queries}.",
+            mend='One JSON object a line: {"text": "an owl at night"} or {"image": "media/owl.jpg"}',
         )
-    have = {pool.query_id for pool in pools.load(workspace.pools).values()}
+    fits = pools.fitting(wanted, queries, items)
+    have = {pool.query_id for pool in pools.whole(pools.load(workspace.pools).values(), fits)}
     missing = [query for query in asked if query.query_id not in have]
-    if missing:
-        collection = library.open_collection(workspace, unknown)
-        with bar("Making pools", len(missing)) as advance:
-            proposed = []
-            for query in missing:
+    left_out = _pool(workspace, missing, wanted.candidates, chosen) if missing else []
+    if len(left_out) == len(asked):
+        raise Mendable("No query has a pool.", problems=left_out[:20])
+    return Made(len(missing) - len(left_out), len(asked) - len(missing), left_out)
+
+
+def _pool(workspace: Workspace, queries: Sequence[Query], candidates: Modality, chosen: Settings) -> list[str]:
+    """Make and keep pools; returns a sentence for each query that cannot be read."""
+    from ml_backend import library, pooling
+
+    collection = library.open_collection(workspace, candidates, library.not_indexed)
+    proposed, left_out = [], []
+    with bar("Making pools", len(queries)) as advance:
+        for query in queries:
+            try:
                 proposed.append(pooling.build(query, collection, chosen))
-                advance(1)
-        pools.append(workspace.pools, [p.pool for p in proposed])
-        pools.append_run(workspace.pools, 1, [hit for p in proposed for hit in p.run])
-    return len(missing), len(asked)
+            except Unreadable as error:
+                left_out.append(f"{query.query_id}: {error.line}")
+            advance(1)
+    pools.append(workspace.pools, [p.pool for p in proposed], [hit for p in proposed for hit in p.run])
+    return left_out

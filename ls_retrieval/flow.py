@@ -27,10 +27,14 @@ from sync.report import summary
 def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed:
     """Make tasks of every query's latest pool."""
     presenter = compose.presenter(workspace, project)
-    latest = pools.latest(pools.load(workspace.pools).values())
+    fits = pools.fitting(presenter.project, presenter.queries.values(), presenter.items.values())
+    latest = pools.latest(pools.whole(pools.load(workspace.pools).values(), fits))
     if not latest:
-        raise Mendable("There are no pools yet.", mend=f"Run `ls-retrieval pool --workspace {workspace.root}` first.")
-    arranged = [presenter.arrange(pool) for pool in latest.values() if pool.query_id in presenter.queries]
+        raise Mendable(
+            f"There are no pools for the project {project!r} yet.",
+            mend=f"Run `ls-retrieval pool --workspace {workspace.root} --project {project}` first.",
+        )
+    arranged = [presenter.arrange(pool) for pool in latest.values()]
     if not dry_run:
         pools.append(workspace.pools, [pool for pool in arranged if pool != latest[pool.query_id]])
     with bar("Making cards", len(arranged)) as advance:

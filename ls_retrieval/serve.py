@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable
-from label_configs.records import Query
+from label_configs.records import Pool, Query
 from ls_retrieval import compose, ports
 from ml_backend import lifeline
+from ml_backend.encoders.base import NotReady
 from store import corpus, files, secrets
 from store.workspace import Workspace
-from sync.fill import bare_query, fill, fill_project
+from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from ml_backend.protocol import Task
+    from sync.tasks import Row
 
 POLL = 15.0
 """Seconds between two looks for bare tasks."""
@@ -53,13 +54,14 @@ class Filler:
         self._url = secrets.find("LABEL_STUDIO_URL", environment)
         self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
         self._presenters: dict[str, tuple[object, Presenter]] = {}
+        self._said: dict[str, str] = {}
 
     @property
     def able(self) -> bool:
         """Whether there is a Label Studio to write to."""
         return bool(self._url and self._key)
 
-    def task(self, project: int, task: "Task") -> "Task | None":
+    def task(self, project: int, task_id: int) -> "Row | None":
         """Fill the one task that somebody is opening; None while it is being filled already.
 
         Label Studio asks about a task whenever it is read through its API, by the filling itself too.
@@ -70,34 +72,54 @@ class Filler:
         presenter = self._presenter(name)
         with ExitStack() as stack:
             try:
-                stack.enter_context(files.locked(self._locks / f"filling-{task['id']}", "filling this task"))
+                stack.enter_context(files.locked(self._locks / f"filling-{task_id}", "filling this task"))
             except Mendable:
                 return None
             client = stack.enter_context(connected(self._url or "", self._key or ""))
-            query = bare_query({"data": task.get("data")}, presenter)
-            if query is not None:
-                self._keep(presenter, query)
-            return fill(client, presenter, int(task["id"]), self.retriever.propose)
+            return fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def project(self, project: int) -> None:
-        """Fill all bare tasks of a project that nobody works on."""
+        """Fill all bare tasks of a project that nobody works on; one that cannot be filled stops no other."""
         name = self._name(project)
         if name is not None:
             presenter = self._presenter(name)
             with connected(self._url or "", self._key or "") as client:
-                fill_project(client, presenter, self.retriever.propose, keep=partial(self._keep, presenter))
+                for task_id in bare_tasks(client, presenter):
+                    with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
+                        fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
         while not stop.wait(POLL):
-            with _told("no project was looked at"):
+            with self._telling("no project was looked at"):
                 for project in self._workspace.settings.projects.values():
-                    with _told(f"project {project.id} was not filled"):
+                    with self._telling(f"project {project.id} was not filled"):
                         self.project(project.id)
 
-    def _keep(self, presenter: Presenter, query: Query) -> None:
+    @contextmanager
+    def _telling(self, what: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+        """Go on whatever happens: what can be mended is said in a sentence, a defect with its traceback.
+
+        What the poll meets again each time is said once, until it is mended or another reason stands in its place.
+        but: what goes on upwards, since it would happen to all that follows.
+        """
+        try:
+            yield
+        except but:
+            raise
+        except Exception as error:
+            why = f" {error}" if isinstance(error, Mendable) else f"\n{traceback.format_exc()}"
+            if self._said.get(what) != why:
+                self._said[what] = why
+                print(f"{what}:{why}", file=sys.stderr, flush=True)
+        else:
+            self._said.pop(what, None)
+
+    def _propose(self, presenter: Presenter, query: Query) -> Pool:
+        """Candidates for a query that Label Studio holds, which is kept with the others."""
         if query.query_id not in presenter.queries:
             corpus.add_live(self._workspace.queries, query)
+        return self.retriever.propose(query, presenter.project.candidates)
 
     def _presenter(self, name: str) -> Presenter:
         """The project's presenter, made anew when a file that it was made from has changed."""
@@ -221,17 +243,6 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
                 child.wait(_STOP)
             except subprocess.TimeoutExpired:
                 child.kill()
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """The poll goes on whatever happens: what can be mended is said in a sentence, a defect with its traceback."""
-    try:
-        yield
-    except Mendable as error:
-        print(f"{what}: {error}", file=sys.stderr, flush=True)
-    except Exception:
-        print(f"{what}:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
 
 
 @contextmanager

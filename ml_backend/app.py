@@ -3,10 +3,10 @@
 import hmac
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from label_configs.errors import Mendable, Unreadable
@@ -42,6 +42,12 @@ def create_app(
     def authenticate() -> Response | None:
         open_to_all = request.endpoint in {"health", "root", "webhook"}
         return None if open_to_all or _known(credentials) else _denied()
+
+    @app.before_request
+    def take_json_alone() -> None:
+        """A page in somebody's browser can send anything else here without being asked."""
+        if request.method == "POST" and request.mimetype != "application/json":
+            abort(415, "Only bodies of Content-Type application/json are read.")
 
     @app.get("/", endpoint="root")
     @app.get("/health")
@@ -90,13 +96,13 @@ def _denied() -> Response:
 def _quiet(fill: Fill) -> Fill:
     """Filling that fails for a reason somebody can mend leaves the task as it is, for the next try."""
 
-    def attempt(project: int, task: protocol.Task) -> protocol.Task | None:
+    def attempt(project: int, task_id: int) -> Mapping[str, Any] | None:
         try:
-            return fill(project, task)
+            return fill(project, task_id)
         except NotReady:
             return None
         except Mendable as error:
-            log.warning("task %s of project %s was not filled: %s", task.get("id"), project, error)
+            log.warning("task %s of project %s was not filled: %s", task_id, project, error)
             return None
 
     return attempt

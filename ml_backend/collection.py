@@ -37,10 +37,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Collection:
-    """Items by doc_id in the corpus's order, each in every space, and the spaces by encoder name.
-
-    An index may know more documents: another encoder could not read them, or the corpus has lost them since.
-    """
+    """Items by doc_id in the corpus's order, and the spaces by encoder name, each of exactly these items."""
 
     items: Mapping[str, Item]
     spaces: Mapping[str, Space]
@@ -56,10 +53,8 @@ class Collection:
         return list(found), bm25
 
     def search(self, name: str, queries: Vectors, k: int) -> list[list[ScoredDoc]]:
-        """The k nearest items of each query vector in one space; what only its index still knows is left out."""
-        index = self.spaces[name].index
-        gone = len(index.doc_ids) - len(self.items)
-        return [[hit for hit in hits if hit.doc_id in self.items][:k] for hits in index.search(queries, k + gone)]
+        """The k nearest items of each query vector in one space."""
+        return self.spaces[name].index.search(queries, k)
 
     @property
     def encoder(self) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Modality, Query
-from ml_backend.encoders.base import Content, Encoder
+from ml_backend.encoders.base import Content, Encoder, unsupported
 from ml_backend.vectors import VectorStore, key
 from store.media import Media
 
@@ -18,13 +18,6 @@ class Embedded(NamedTuple):
     records: list[Record]
     keys: list[bytes]
     broken: list[str]
-
-
-def content(record: Record, media: Media) -> Content:
-    """What an encoder sees of a record: its text, title first, or the bytes of its medium."""
-    if record.modality != "text":
-        return media.read(record)
-    return " ".join(part for part in (record.title, record.text) if part)
 
 
 def embed(
@@ -60,14 +53,15 @@ def _groups(records: Sequence[Record], size: int) -> Iterator[list[Record]]:
 def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, media: Media, found: Embedded) -> None:
     modality = group[0].modality
     if modality not in encoder.modalities:
-        found.broken.extend(f"{_name(record)}: the encoder does not read {modality}" for record in group)
+        why = unsupported(modality, encoder.modalities).line
+        found.broken.extend(f"{_name(record)}: {why}" for record in group)
         return
     fresh: dict[bytes, tuple[Record, Content]] = {}
     for record in group:
         try:
-            read = content(record, media)
+            read = media.content(record)
         except Unreadable as error:
-            found.broken.append(f"{_name(record)}: {error.what}")
+            found.broken.append(f"{_name(record)}: {error.line}")
             continue
         found.records.append(record)
         found.keys.append(key(read))
@@ -92,7 +86,7 @@ def _encode(
             try:
                 store.add([content_key], encoder.encode(modality, [read]))
             except Unreadable as error:
-                _leave_out(content_key, error.what, found)
+                _leave_out(content_key, error.line, found)
 
 
 def _leave_out(content_key: bytes, reason: str, found: Embedded) -> None:
@@ -102,4 +96,5 @@ def _leave_out(content_key: bytes, reason: str, found: Embedded) -> None:
 
 
 def _name(record: Record) -> str:
-    return record.doc_id if isinstance(record, Item) else record.query_id
+    name = record.doc_id if isinstance(record, Item) else record.query_id
+    return f"{name} ({record.uri})" if record.uri else name

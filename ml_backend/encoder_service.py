@@ -20,8 +20,7 @@ import numpy as np
 from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
 from ml_backend import lifeline
-from ml_backend.embed import content
-from ml_backend.encoders.base import Content, Encoder, NotReady, Vectors
+from ml_backend.encoders.base import Content, Encoder, NotReady, Vectors, unsupported
 from store.media import Media
 from store.workspace import Workspace
 
@@ -75,7 +74,7 @@ class RemoteEncoders:
         """The callable that a collection encodes new queries with."""
 
         def encode(name: str, query: Query) -> Vectors:
-            return np.asarray(self.encode(name, query.modality, [content(query, media)])[0])
+            return np.asarray(self.encode(name, query.modality, [media.content(query)])[0])
 
         return encode
 
@@ -111,8 +110,10 @@ def _answer(service: _Service, ask: Ask) -> Answer:
     if not ask.texts and not ask.media:
         return Answer()
     encoder = service.encoders.get(ask.encoder)
-    if encoder is None or ask.modality not in encoder.modalities:
-        return Answer(error=f"There is no encoder {ask.encoder!r} for {ask.modality}.")
+    if encoder is None:
+        return Answer(error=f"There is no encoder {ask.encoder!r}.")
+    if ask.modality not in encoder.modalities:
+        return Answer(error=unsupported(ask.modality, encoder.modalities).line)
     try:
         with service.turn:
             vectors = encoder.encode(ask.modality, ask.texts or ask.media)

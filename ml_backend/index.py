@@ -4,8 +4,9 @@ A build goes into a folder of its own, and `current.json` names it last: an inte
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,42 @@ _SAMPLE = 4096
 
 @dataclass(frozen=True)
 class Index:
-    """Items of one corpus as vectors. version: hash of fingerprint, documents and their contents."""
+    """Items of one corpus as vectors.
+
+    version: hash of fingerprint, documents and their contents. kept: the rows that are searched, ascending.
+    """
 
     fingerprint: str
     version: str
     doc_ids: tuple[str, ...]
     rows: dict[str, int]
     faiss: Any
+    kept: NDArray[np.int64]
+
+    def only(self, doc_ids: Iterable[str]) -> "Index":
+        """The index as if it held these of its documents alone."""
+        return replace(self, kept=np.array(sorted(self.rows[doc_id] for doc_id in doc_ids), dtype=np.int64))
+
+    @cached_property
+    def _selection(self) -> Any:
+        """What tells FAISS which rows to search; None for all of them."""
+        import faiss
+
+        if len(self.kept) == len(self.doc_ids):
+            return None
+        python: Any = faiss  # whose type stubs know the C++ constructors alone
+        wanted = np.zeros(len(self.doc_ids), dtype=bool)
+        wanted[self.kept] = True
+        return python.SearchParameters(sel=python.IDSelectorBitmap(np.packbits(wanted, bitorder="little")))
 
     def search(self, queries: Vectors, k: int) -> list[list[ScoredDoc]]:
         """The k nearest documents of each query vector, best first; ties by position in the corpus."""
-        if k < 1:
+        reach = min(k, len(self.kept))
+        if reach < 1:
             return [[] for _ in queries]
-        scores, found = self.faiss.search(np.ascontiguousarray(queries), min(k, len(self.doc_ids)))
+        scores, found = self.faiss.search(np.ascontiguousarray(queries), reach, params=self._selection)
         ranked = [
-            sorted((-float(score), int(row)) for score, row in zip(s, r, strict=True) if row >= 0)
+            sorted((-float(score), int(row)) for score, row in zip(s, r, strict=True))
             for s, r in zip(scores, found, strict=True)
         ]
         return [[ScoredDoc("", self.doc_ids[row], -score) for score, row in hits] for hits in ranked]
@@ -48,7 +70,7 @@ class Index:
 
     def background(self, seed: int = 0) -> Vectors:
         """Up to 4,096 documents' vectors, evenly chosen by a seed: what a similarity is measured against."""
-        chosen: NDArray[np.int64] = np.arange(len(self.doc_ids))
+        chosen = self.kept
         if len(chosen) > _SAMPLE:
             chosen = np.sort(np.random.default_rng(seed).choice(chosen, _SAMPLE, replace=False))
         return np.stack([self.faiss.reconstruct(int(row)) for row in chosen]).astype(np.float32)
@@ -95,4 +117,4 @@ def load(folder: Path, name: str) -> Index:
     faiss.cvar.distance_compute_blas_threshold = 20  # the default makes batches of under 250 queries many times slower
     doc_ids = tuple(json.loads((place / "doc_ids.json").read_text("utf-8")))
     flat = faiss.read_index(str(place / "flat.faiss"), faiss.IO_FLAG_MMAP_IFC)  # IO_FLAG_MMAP would copy a flat index
-    return Index(fingerprint, version, doc_ids, {d: n for n, d in enumerate(doc_ids)}, flat)
+    return Index(fingerprint, version, doc_ids, {d: n for n, d in enumerate(doc_ids)}, flat, np.arange(len(doc_ids)))

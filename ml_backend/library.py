@@ -1,15 +1,13 @@
 """A workspace as a collection: indexes built, kept and opened; query vectors looked up before they are encoded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
-from label_configs.errors import Mendable
-from label_configs.records import Item, Query
+from label_configs.errors import Mendable, Unreadable
+from label_configs.records import Item, Modality, Query
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
-from ml_backend.encoders.base import Encoder, Vectors
+from ml_backend.encoders.base import Encoder, Vectors, unsupported
 from ml_backend.vectors import VectorStore, key
 from store import corpus
 from store.media import Media
@@ -45,9 +43,16 @@ def load_encoder(workspace: Workspace, name: str) -> Encoder:
     return OpenClip(encoder_settings(workspace)[name], workspace.root, workspace.settings.media.max_pixels)
 
 
+def records(workspace: Workspace) -> tuple[list[Item], list[Query]]:
+    """The corpus and its queries. Raises Unreadable where they cannot be read, or do not belong together."""
+    items, queries = corpus.items(workspace.corpus), corpus.queries(workspace.queries)
+    corpus.check_positives(workspace.queries, queries, items)
+    return items, queries
+
+
 def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advance = lambda done: None) -> Report:
     """Encode what is new in the corpus and among the queries, and switch to an index that holds all of it."""
-    items, queries = corpus.items(workspace.corpus), corpus.queries(workspace.queries)
+    items, queries = records(workspace)
     media = Media(workspace.root, workspace.settings.media)
     broken: dict[str, None] = {}
     versions = {}
@@ -66,14 +71,25 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
     return Report(len(doc_ids), list(broken), versions)
 
 
-def open_collection(workspace: Workspace, encode: Callable[[str, Query], Vectors]) -> Collection:
-    """The collection as it was last indexed. encode: encoder name and query to a vector, for queries that are new."""
+def open_collection(workspace: Workspace, candidates: Modality, encode: Callable[[str, Query], Vectors]) -> Collection:
+    """The items of one modality as they were last indexed.
+
+    An index may know more: what another encoder could not read, and what the corpus has lost since. encode: encoder
+    name and query to a vector, for queries that are new.
+    """
     indexes = {name: index.load(workspace.index, name) for name in encoder_settings(workspace)}
     indexed = set.intersection(*(set(i.rows) for i in indexes.values()))
-    items = {i.doc_id: i for i in corpus.items(workspace.corpus) if i.doc_id in indexed}
+    there = (i for i in corpus.items(workspace.corpus) if i.doc_id in indexed)
+    items = {i.doc_id: i for i in there if i.modality == candidates}
+    if not items:
+        raise Mendable(
+            f"The index holds no item of modality {candidates}.",
+            mend="Correct `candidates` of the project in settings.toml; or add such items, and run `index` again.",
+        )
     media = Media(workspace.root, workspace.settings.media)
     return Collection(
-        items, {name: Space(name, i, _lookup(workspace, name, i, media, encode)) for name, i in indexes.items()}
+        items,
+        {name: Space(name, i.only(items), _lookup(workspace, name, i, media, encode)) for name, i in indexes.items()},
     )
 
 
@@ -87,28 +103,22 @@ def _lookup(
     store = VectorStore(workspace.embeddings / opened.fingerprint)
 
     def vector(query: Query) -> Vectors:
-        content_key = key(embed.content(query, media))
+        content_key = key(media.content(query))
         return store.get([content_key])[0] if content_key in store else encode(name, query)
 
     return vector
 
 
-def local_encode(encoders: Mapping[str, Encoder], media: Media) -> Callable[[str, Query], Vectors]:
-    """Encode a query in this process."""
+def not_indexed(name: str, query: Query) -> Vectors:
+    """Stands where no encoder is loaded: raises Unreadable, for a query without a vector."""
+    from ml_backend.encoders.open_clip import OpenClip
 
-    def encode(name: str, query: Query) -> Vectors:
-        vectors = encoders[name].encode(query.modality, [embed.content(query, media)])
-        return np.asarray(vectors[0])
-
-    return encode
-
-
-def not_indexed(query: Query) -> Mendable:
-    """What to do about a query without a vector."""
-    return Mendable(f"The query {query.query_id!r} has no vector yet.", mend="Run `ls-retrieval index` first.")
+    if query.modality not in OpenClip.modalities:
+        raise unsupported(query.modality, OpenClip.modalities)
+    raise Unreadable("It has no vector yet.", mend="Run `ls-retrieval index`, which names it where it cannot be read.")
 
 
 def totals(workspace: Workspace) -> int:
     """How many records `build` will tell of through `advance`."""
-    records: Sequence[object] = [*corpus.items(workspace.corpus), *corpus.queries(workspace.queries)]
-    return len(records) * len(encoder_settings(workspace))
+    items, queries = records(workspace)
+    return (len(items) + len(queries)) * len(encoder_settings(workspace))

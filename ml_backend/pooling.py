@@ -6,19 +6,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from label_configs.records import Candidate, Pool, Query, ScoredDoc, digest
-from ml_backend import fusion, negatives
+from ml_backend import fusion, negatives, proposers
 from ml_backend.collection import Collection
 from ml_backend.fusion import Fused
-from ml_backend.proposers import PROPOSERS
 from ml_backend.proposers.request import Request
 from store.settings import Settings
 
 
 def rank(request: Request, settings: Settings) -> list[Fused]:
     """The pre-ranking: what all proposers together hold for the best, as far as they reach."""
-    reach = settings.pool.reach
+    choice = settings.pool
     rankings = {
-        source: hits for name in settings.pool.proposers for source, hits in PROPOSERS[name](request, reach).items()
+        source: hits
+        for propose in proposers.chosen(choice.proposers)
+        for source, hits in propose(request, choice.reach).items()
     }
     return fusion.reciprocal_rank(rankings)
 

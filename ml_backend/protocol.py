@@ -4,8 +4,8 @@ Label Studio gives /health 1 s, /setup 3 s and /predict 100 s. Of n tasks it tak
 a result stores nothing, whereas an empty prediction would keep the task from being asked about again.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import msgspec
 
@@ -14,10 +14,17 @@ from label_configs.forms.envelope import is_filled
 
 T = TypeVar("T")
 _DIGITS = 19  # of a 64-bit id
-Task = dict[str, Any]
 Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
-Fill = Callable[[int, Task], Task | None]
-"""A project's id and a bare task to the same task with candidates, or None where that is not possible now."""
+Fill = Callable[[int, int], Mapping[str, Any] | None]
+"""Ids of a project and of a bare task to that task with candidates, or None where that is not possible now."""
+
+
+class Task(TypedDict):
+    """The part of a task that is read. Of a bare one only the id is believed: what it says is read where it is kept."""
+
+    id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    data: NotRequired[Any]
+    meta: NotRequired[Any]
 
 
 class PredictRequest(msgspec.Struct):
@@ -74,10 +81,11 @@ def predictions(request: PredictRequest, predictor: Callable[[], Predict], fill:
 
     A bare task that comes alone is one that somebody is opening: it is filled at once, where `fill` is given.
     """
-    tasks, predict = request.tasks, predictor()
+    tasks: Sequence[Mapping[str, Any]] = request.tasks
+    predict = predictor()
     project = project_id(request.project)
     if fill is not None and project is not None and len(tasks) == 1 and not is_filled(tasks[0]):
-        filled = fill(project, tasks[0])
+        filled = fill(project, tasks[0]["id"])
         tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
     return {"results": [[prediction] if (prediction := predict(task)) else [] for task in tasks]}
 

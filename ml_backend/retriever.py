@@ -1,12 +1,13 @@
 """What the backend knows: a workspace's pools, index and encoders, opened when first needed, reopened when replaced."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import KEY, is_filled
-from label_configs.records import Pool, Query
+from label_configs.records import Modality, Pool, Query
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
@@ -23,7 +24,7 @@ class Retriever:
 
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
-        self._collection: tuple[object, Collection] | None = None
+        self._collections: dict[Modality, tuple[object, Collection]] = {}
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
 
     @property
@@ -38,13 +39,18 @@ class Retriever:
         return self._encoders.ready()
 
     def predictor(self) -> Predict:
-        """What predicts tasks as things stand now: None for a task of others, of unknown pools, or of other rules."""
+        """What predicts tasks as things stand now.
+
+        None for a task of others, of unknown pools or of other rules, and for one that stays blind in a project that
+        assists: Label Studio would prefill it.
+        """
         ranker, known = self.ranker, self._known()
 
         def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
-            if not is_filled(task) or task["meta"][KEY].get("rules_hash") != ranker.rules.hash:
+            envelope = task["meta"][KEY] if is_filled(task) else {}
+            if envelope.get("rules_hash") != ranker.rules.hash or envelope.get("assisted") is False:
                 return None
-            pool = known.get(str(task["meta"][KEY].get("pool_id")))
+            pool = known.get(str(envelope.get("pool_id")))
             try:
                 return ranker.predict(task, pool) if pool else None
             except (LookupError, TypeError, Mendable):  # somebody changed the task
@@ -52,23 +58,27 @@ class Retriever:
 
         return predict
 
-    def propose(self, query: Query) -> Pool:
-        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load."""
+    def propose(self, query: Query, candidates: Modality) -> Pool:
+        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load.
+
+        Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
+        """
         settings = self._workspace.settings
         depth = min(settings.pool.depth, settings.pool.per_screen)
         one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
-        proposed = pooling.build(query, self._open(), settings.model_copy(update={"pool": one_screen}))
-        pools.append(self._workspace.pools, [proposed.pool])
-        pools.append_run(self._workspace.pools, proposed.pool.round, proposed.run)
+        proposed = pooling.build(query, self._open(candidates), settings.model_copy(update={"pool": one_screen}))
+        shown = {candidate.doc_id for candidate in proposed.pool.candidates}
+        run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
+        pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
 
-    def _open(self) -> Collection:
+    def _open(self, candidates: Modality) -> Collection:
         corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
         version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
-        opened = self._collection
+        opened = self._collections.get(candidates)
         if opened is None or opened[0] != version:
-            media = Media(self._workspace.root, self._workspace.settings.media)
-            opened = self._collection = (version, open_collection(self._workspace, self._encoders.query(media)))
+            encode = self._encoders.query(Media(self._workspace.root, self._workspace.settings.media))
+            opened = self._collections[candidates] = (version, open_collection(self._workspace, candidates, encode))
         return opened[1]
 
     def _known(self) -> dict[str, Pool]:

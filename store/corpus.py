@@ -63,6 +63,19 @@ def _live(path: Path) -> Path:
     return path.with_name("queries.live")
 
 
+def check_positives(path: Path, queries: Iterable[Query], items: Iterable[Item]) -> None:
+    """Raise Unreadable that names every positive of the queries in `path` that is no item."""
+    there = {item.doc_id for item in items}
+    problems = [
+        f"query {query.query_id!r}: its positive {doc_id!r} is not in the corpus"
+        for query in queries
+        for doc_id in query.positives
+        if doc_id not in there
+    ]
+    if problems:
+        raise _unusable(path, problems, "Correct these ids, take them out, or add the items to the corpus.")
+
+
 def missing_media(records: Iterable[Item | Query], root: Path) -> list[str]:
     """Media that a corpus names and the disk does not hold, a sentence each."""
     local = (r for r in records if r.uri and "://" not in r.uri)
@@ -90,14 +103,15 @@ def _read(path: Path, make: Callable[[_Row], T], name: str, key: Callable[[T], s
     if not records and not problems:
         problems.append("the file is empty")
     if problems:
-        rest = len(problems) - _SHOWN
-        shown = problems[:_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
-        raise Unreadable(
-            f"{path} cannot be used: {len(problems)} problem{'s' * (len(problems) > 1)}.",
-            problems=shown,
-            mend="Correct the lines named; nothing was changed.",
-        )
+        raise _unusable(path, problems, "Correct the lines named; nothing was changed.")
     return records
+
+
+def _unusable(path: Path, problems: list[str], mend: str) -> Unreadable:
+    rest = len(problems) - _SHOWN
+    shown = problems[:_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
+    count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+    return Unreadable(f"{path} cannot be used: {count}.", problems=shown, mend=mend)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -33,6 +33,12 @@ class Media:
             )
         return path.read_bytes()
 
+    def content(self, record: Item | Query) -> str | bytes:
+        """What a model learns from of a record: its text, title first, or the bytes of its medium; see `read`."""
+        if record.modality != "text":
+            return self.read(record)
+        return " ".join(part for part in (record.title, record.text) if part)
+
     def shown(self, record: Item | Query) -> str:
         """The URI under which Label Studio's browser page finds the medium; pictures as thumbnails."""
         if not record.uri or "://" in record.uri:
@@ -78,7 +84,7 @@ class Media:
         if not path.is_relative_to(self.root.resolve()):
             raise Unreadable(f"{record.uri} lies outside the workspace.", mend="Copy it into the workspace.")
         if not there:
-            raise Unreadable(f"There is no file {path}.")
+            raise Unreadable(f"There is no file {path}.", mend="Put it there, or correct the path.")
         return path
 
 
@@ -107,4 +113,5 @@ def decode(content: bytes, name: str, max_pixels: int) -> "Image":
             white = Image.new("RGBA", upright.size, "white")
             return Image.alpha_composite(white, upright).convert("RGB")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(f"{name} is no picture that can be read: {error}.", mend="Replace or leave it out.") from error
+        why = "nothing that is known as one" if isinstance(error, UnidentifiedImageError) else error
+        raise Unreadable(f"{name} is no picture that can be read: {why}.", mend="Replace or leave it out.") from error

@@ -72,6 +72,8 @@ def load(workspace: Workspace, project: str) -> Dataset:
     _same_rules(project, judgments, rules)
     queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
     items = {i.doc_id: i for i in corpus.items(workspace.corpus)}
+    fits = pools.fitting(chosen, queries.values(), items.values())
+    made = pools.load(workspace.pools).values()
     return Dataset(
         name=project,
         rules=rules,
@@ -79,8 +81,8 @@ def load(workspace: Workspace, project: str) -> Dataset:
         media=Media(workspace.root, workspace.settings.media),
         items=items,
         queries=queries,
-        pools=list(pools.load(workspace.pools).values()),
-        run=pools.run(workspace.pools),
+        pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
+        run=pools.run(workspace.pools, fits),
         judgments=[j for j in judgments if j.query_id in queries and (not j.doc_id or j.doc_id in items)],
     )
 

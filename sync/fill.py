@@ -45,17 +45,13 @@ def fill(client: "LabelStudio", presenter: Presenter, task_id: int, propose: Pro
     raise Mendable(f"Task {task_id} does not keep its candidates.", mend="Close it in the browser and try again.")
 
 
-def fill_project(
-    client: "LabelStudio", presenter: Presenter, propose: Propose, *, keep: Callable[[Query], None]
-) -> int:
-    """Fill every bare task of a project that nobody is working on; returns how many. keep: told each new query."""
-    filled = 0
-    for task in list(listing(client, presenter.project.id)):
-        query = None if is_filled(task) else bare_query(task, presenter)
-        if query is not None and not busy(task):
-            keep(query)
-            filled += fill(client, presenter, int(task["id"]), propose) is not None
-    return filled
+def bare_tasks(client: "LabelStudio", presenter: Presenter) -> list[int]:
+    """Ids of a project's tasks that can be filled: those with a query, without candidates, that nobody works on."""
+    return [
+        int(task["id"])
+        for task in listing(client, presenter.project.id)
+        if not is_filled(task) and not busy(task) and bare_query(task, presenter)
+    ]
 
 
 def bare_query(task: Row, presenter: Presenter) -> Query | None:

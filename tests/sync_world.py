@@ -76,8 +76,7 @@ def make_workspace(root: Path, *, candidates: str = "image", settings: str = "",
     asked = [{"_id": q, "text": text} for q, text in QUERIES.items()]
     files.write(workspace.queries, "".join(json.dumps(row) + "\n" for row in asked))
     made = [pool(query_id, shown) for query_id, shown in POOLS.items()]
-    pools.append(workspace.pools, made)
-    pools.append_run(workspace.pools, 1, [ScoredDoc(p.query_id, c.doc_id, c.score) for p in made for c in p.candidates])
+    pools.append(workspace.pools, made, [ScoredDoc(p.query_id, c.doc_id, c.score) for p in made for c in p.candidates])
     if labelled:
         Table(workspace.judgments / "7").append(judgments(), {})
     return workspace

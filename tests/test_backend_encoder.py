@@ -1,6 +1,7 @@
 """The open_clip encoder, and the process that holds it: a real model of random weights."""
 
 import contextlib
+import os
 import signal
 import socket
 import struct
@@ -89,6 +90,20 @@ def test_a_model_that_open_clip_does_not_know_is_mendable() -> None:
     assert "local-dir:PATH" in unknown.value.mend
 
 
+def test_a_hub_that_is_out_of_reach_is_told_in_one_sentence_without_noise(tmp_path: Path) -> None:
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "HF_HOME": str(tmp_path)}
+    (tmp_path / "settings.toml").write_text('[encoders.clip]\nmodel = "ViT-B-32"\npretrained = "laion2b_s34b_b79k"\n')
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "d", "text": "red"}\n')
+    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "Loading the model …",
+        "Error: The model 'ViT-B-32' is not on this machine, and the model hub cannot be reached.",
+        "Mend: Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
+    ]
+
+
 def test_a_missing_model_folder_is_named() -> None:
     with pytest.raises(Mendable, match="/nowhere/at/all"):
         load(Path("/nowhere/at/all"))
@@ -160,9 +175,9 @@ def test_its_vectors_are_those_of_the_encoder(
 def test_what_it_cannot_encode_comes_back_as_a_sentence(service: RemoteEncoders) -> None:
     with pytest.raises(Mendable, match="no picture"):
         service.encode("clip", "image", [b"no picture"])
-    with pytest.raises(Mendable, match=r"no encoder 'other' for text\."):
+    with pytest.raises(Mendable, match="no encoder 'other'"):
         service.encode("other", "text", ["red"])
-    with pytest.raises(Mendable, match=r"no encoder 'clip' for audio\."):
+    with pytest.raises(Mendable, match="reads image and text, not audio"):
         service.encode("clip", "audio", [b"RIFF"])
 
 
@@ -220,8 +235,8 @@ def test_a_model_that_cannot_be_loaded_is_told_and_never_ready(tiny_model: Path,
 def test_two_workers_make_the_same_pool_of_a_query(service: RemoteEncoders, tiny_workspace: Workspace) -> None:
     query = Query(query_id="live", text="something nobody has asked before")
     first, second = (Retriever(tiny_workspace.root, service) for _ in range(2))
-    pool = first.propose(query)
-    assert second.propose(query) == pool
+    pool = first.propose(query, "image")
+    assert second.propose(query, "image") == pool
     assert list(pools.load(tiny_workspace.pools).values()) == [pool]
     assert len(pool.candidates) == tiny_workspace.settings.pool.per_screen
 

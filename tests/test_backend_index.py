@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Query
 from ml_backend import index, library
 from ml_backend.encoders.base import Vectors
@@ -73,6 +73,18 @@ def test_the_background_is_everything_or_an_even_sample_of_4096(tmp_path: Path) 
     assert np.array_equal(large.background(), large.background())
 
 
+@pytest.mark.parametrize("queries", [1, 30])
+@pytest.mark.parametrize("kept", [(), (3,), (7, 2, 40), tuple(range(0, 500, 3)), tuple(range(500))])
+def test_a_part_of_it_is_searched_as_if_it_were_all(tmp_path: Path, kept: tuple[int, ...], queries: int) -> None:
+    docs, asked = unit(500, 24), unit(queries, 24, seed=1)
+    part = built(tmp_path, docs).only([f"d{n}" for n in kept])
+    rows = np.array(sorted(kept), dtype=int)
+    expected = rows[np.argsort(-(asked @ docs[rows].T), axis=1, kind="stable")[:, :10]]
+    assert [[hit.doc_id for hit in hits] for hits in part.search(asked, 10)] == [[f"d{n}" for n in e] for e in expected]
+    if kept:
+        assert part.background().tolist() == docs[rows].tolist()
+
+
 def test_a_new_version_lies_beside_the_old(tmp_path: Path) -> None:
     old = built(tmp_path, unit(3, 4)).version
     new = built(tmp_path, unit(5, 4)).version
@@ -114,10 +126,6 @@ def test_the_same_inputs_write_nothing(tmp_path: Path) -> None:
 # a workspace
 
 
-def unknown(name: str, query: Query) -> Vectors:
-    raise library.not_indexed(query)
-
-
 def test_indexing_again_encodes_and_writes_nothing(tiny_workspace: Workspace) -> None:
     (fingerprint,) = (path.name for path in tiny_workspace.embeddings.iterdir())
     before = state(tiny_workspace.root)
@@ -138,21 +146,25 @@ def test_a_corpus_that_cannot_be_read_at_all_is_mendable(tiny_workspace: Workspa
 
 
 def test_known_queries_are_looked_up_and_new_ones_encoded(tiny_indexed: Workspace) -> None:
-    collection = library.open_collection(tiny_indexed, lambda name, query: np.zeros(tiny.DIM, dtype=np.float32))
-    space = collection.spaces["clip"]
+    def blank(name: str, query: Query) -> Vectors:
+        return np.zeros(tiny.DIM, dtype=np.float32)
+
+    space = library.open_collection(tiny_indexed, "image", blank).spaces["clip"]
     assert np.linalg.norm(space.encode(Query(query_id="any", text="a red thing"))) == pytest.approx(1)
     assert not space.encode(Query(query_id="q-red", text="a new thing")).any()
-    with pytest.raises(Mendable, match="'new' has no vector"):
-        library.open_collection(tiny_indexed, unknown).spaces["clip"].encode(Query(query_id="new", text="new"))
+    unaided = library.open_collection(tiny_indexed, "image", library.not_indexed).spaces["clip"]
+    with pytest.raises(Unreadable, match="no vector") as unknown:
+        unaided.encode(Query(query_id="new", text="new"))
+    assert "ls-retrieval index" in unknown.value.mend
 
 
 def test_a_document_that_the_corpus_has_lost_is_not_proposed(tiny_workspace: Workspace) -> None:
     rows = tiny_workspace.corpus.read_text().splitlines()
     tiny_workspace.corpus.write_text("\n".join(rows[1:]) + "\n")
     gone = json.loads(rows[0])["_id"]
-    collection = library.open_collection(tiny_workspace, unknown)
-    vector = collection.spaces["clip"].index.vectors([gone])
-    assert collection.spaces["clip"].index.search(vector, 1)[0][0].doc_id == gone
+    collection = library.open_collection(tiny_workspace, "image", library.not_indexed)
+    vector = index.load(tiny_workspace.index, "clip").vectors([gone])
+    assert index.load(tiny_workspace.index, "clip").search(vector, 1)[0][0].doc_id == gone
     found = [hit.doc_id for hit in collection.search("clip", vector, 5)[0]]
     assert len(found) == 5
     assert gone not in found
@@ -161,7 +173,7 @@ def test_a_document_that_the_corpus_has_lost_is_not_proposed(tiny_workspace: Wor
 def test_an_index_is_readable_while_the_store_is_written(tiny_workspace: Workspace) -> None:
     (folder,) = tiny_workspace.embeddings.iterdir()
     with VectorStore(folder).writing():
-        assert library.open_collection(tiny_workspace, unknown).encoder == folder.name
+        assert library.open_collection(tiny_workspace, "image", library.not_indexed).encoder == folder.name
 
 
 def test_indexes_and_vectors_can_be_read_by_others(tiny_indexed: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import tiny
 
 from label_configs import rules as rules_file
 from label_configs.cards import Card
+from label_configs.errors import Mendable
 from label_configs.forms import graded
 from label_configs.records import Candidate, Pool, Query
 from ml_backend import index, pooling
@@ -62,6 +64,12 @@ def test_a_single_item_is_a_pool(tmp_path: Path) -> None:
 def test_the_same_inputs_give_the_same_pool_and_run(arc: Collection) -> None:
     query = Query(query_id="q", text="red", positives=("d03",))
     assert pooling.build(query, arc, settings()) == pooling.build(query, arc, settings())
+
+
+def test_a_proposer_that_there_is_not_is_named_beside_those_that_there_are(arc: Collection) -> None:
+    with pytest.raises(Mendable, match="no proposer 'dnse', 'bm25'") as unknown:
+        build(arc, proposers=("dnse", "lexical", "bm25"))
+    assert "dense, neighbours, lexical" in unknown.value.mend
 
 
 def test_seed_and_round_change_the_order(arc: Collection) -> None:
@@ -138,7 +146,8 @@ def test_the_run_is_the_ranking_that_the_pool_was_cut_from(arc: Collection) -> N
 def test_items_that_one_encoder_could_not_read_are_left_out(tmp_path: Path) -> None:
     one = tiny.collection(tmp_path / "1", DOCS, {"red": (1, 0)}, name="one")
     two = tiny.collection(tmp_path / "2", dict(list(DOCS.items())[5:]), {"red": (1, 0)}, name="two")
-    both = Collection(two.items, {**one.spaces, **two.spaces})
+    spaces = {name: replace(s, index=s.index.only(two.items)) for name, s in {**one.spaces, **two.spaces}.items()}
+    both = Collection(two.items, spaces)
     pool = build(both, "d07", depth=20, hard=5)
     assert set(ids(pool)) <= set(two.items)
     assert len(ids(pool)) == 20

@@ -59,9 +59,9 @@ def test_there_is_one_result_a_task_and_foreign_tasks_get_an_empty_list() -> Non
 def test_a_bare_task_that_comes_alone_is_filled() -> None:
     asked: list[tuple[int, int]] = []
 
-    def fill(project: int, task: Task) -> Task:
-        asked.append((project, task["id"]))
-        return {**task, "meta": FILLED["meta"]}
+    def fill(project: int, task_id: int) -> Task:
+        asked.append((project, task_id))
+        return {**BARE, "meta": FILLED["meta"]}
 
     assert answer([BARE], fill) == [[{"result": [], "score": 7}]]
     assert answer([BARE, BARE], fill) == [[], []]
@@ -71,7 +71,7 @@ def test_a_bare_task_that_comes_alone_is_filled() -> None:
 
 
 def test_a_task_that_cannot_be_filled_stays_bare() -> None:
-    assert answer([BARE], lambda project, task: None) == [[]]
+    assert answer([BARE], lambda project, task_id: None) == [[]]
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,28 @@ def test_a_task_that_cannot_be_filled_stays_bare() -> None:
         b'{"tasks": [1]}',
         b'{"tasks": null}',
         b'{"tasks": [], "project": 1.5}',
-        b'{"tasks": [{"a": "\xff"}]}',
+        b'{"tasks": [{"id": 1, "data": "\xff"}]}',
         b'{"tasks": [' + b"[" * 100_000,
     ],
 )
 def test_malformed_bodies_are_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable, match="not what Label Studio sends"):
         protocol.decode_predict(body)
+
+
+@pytest.mark.parametrize(
+    "task_id", ["../../rules.yaml", "7", "", None, True, 7.0, 7.5, 0, -7, 2**63, 10**400, [7], {"id": 7}]
+)
+def test_a_task_is_named_by_a_whole_number_alone(task_id: object) -> None:
+    with pytest.raises(Unreadable):
+        protocol.decode_predict(json.dumps({"tasks": [BARE, {**BARE, "id": task_id}]}).encode())
+    with pytest.raises(Unreadable, match="id"):
+        protocol.decode_predict(json.dumps({"tasks": [BARE, {"data": BARE["data"]}]}).encode())
+
+
+def test_of_a_task_only_what_is_used_is_kept() -> None:
+    sent = {**BARE, "id": 2**63 - 1, "annotations": [{"completed_by": "somebody"}]}
+    assert protocol.decode_predict(json.dumps({"tasks": [sent]}).encode()).tasks == [{**BARE, "id": 2**63 - 1}]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +129,7 @@ def retriever(tiny_workspace: Workspace) -> Retriever:
 
 
 @pytest.fixture
-def task(tiny_workspace: Workspace, retriever: Retriever) -> Task:
+def task(tiny_workspace: Workspace, retriever: Retriever) -> dict[str, Any]:
     """A task of a pool that was made and kept."""
     from ls_retrieval import compose
     from store import settings
@@ -122,25 +137,25 @@ def task(tiny_workspace: Workspace, retriever: Retriever) -> Task:
     settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3, candidates="image"))
     presenter: Presenter = compose.presenter(tiny_workspace, "main")
     query = presenter.queries["q-red"]
-    return {"id": 1, **presenter.screens(retriever.propose(query), query)[0]}
+    return {"id": 1, **presenter.screens(retriever.propose(query, "image"), query)[0]}
 
 
-def test_a_task_of_a_kept_pool_is_predicted_for_every_card(retriever: Retriever, task: Task) -> None:
+def test_a_task_of_a_kept_pool_is_predicted_for_every_card(retriever: Retriever, task: dict[str, Any]) -> None:
     predicted = retriever.predictor()(task)
     assert predicted is not None
     assert predicted["model_version"] == retriever.ranker.version
     assert [region["from_name"] for region in predicted["result"]] == ["rel_0", "rel_1", "rel_2", "rel_3"]
 
 
-def changed(task: Task, **envelope: object) -> Task:
+def changed(task: dict[str, Any], **envelope: object) -> dict[str, Any]:
     return {**task, "meta": {"ls_retrieval": {**task["meta"]["ls_retrieval"], **envelope}}}
 
 
-def test_tasks_that_are_not_ours_or_were_changed_get_no_prediction(retriever: Retriever, task: Task) -> None:
+def test_tasks_that_are_not_ours_or_were_changed_get_no_prediction(retriever: Retriever, task: dict[str, Any]) -> None:
     predict = retriever.predictor()
-    foreign: list[Task] = [
+    foreign: list[dict[str, Any]] = [
         {},
-        BARE,
+        {**BARE},
         {"meta": None},
         {"meta": {"ls_retrieval": "x"}},
         changed(task, pool_id="unknown"),
@@ -155,8 +170,16 @@ def test_tasks_that_are_not_ours_or_were_changed_get_no_prediction(retriever: Re
     assert [predict(one) for one in foreign] == [None] * len(foreign)
 
 
+def test_a_query_that_stays_blind_in_a_project_that_assists_gets_no_prediction(
+    retriever: Retriever, task: dict[str, Any]
+) -> None:
+    predict = retriever.predictor()
+    assert predict(changed(task, assisted=False)) is None
+    assert predict(changed(task, assisted=True)) == predict(task)
+
+
 def test_a_worker_sees_pools_that_another_appends_meanwhile(
-    retriever: Retriever, task: Task, tiny_workspace: Workspace
+    retriever: Retriever, task: dict[str, Any], tiny_workspace: Workspace
 ) -> None:
     predict, path = retriever.predictor, next(tiny_workspace.pools.glob("*.parquet"))
     content = path.read_bytes()
@@ -171,7 +194,7 @@ def test_a_worker_sees_pools_that_another_appends_meanwhile(
 def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_workspace: Workspace) -> None:
     made = []
     query = Query(query_id="q-red", text="a red thing", positives=("red-square",))
-    threads = [threading.Thread(target=lambda: made.append(retriever.propose(query))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: made.append(retriever.propose(query, "image"))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -182,7 +205,18 @@ def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_
 
 def test_a_new_query_waits_for_the_encoders(retriever: Retriever) -> None:
     with pytest.raises(NotReady):
-        retriever.propose(Query(query_id="new", text="something new"))
+        retriever.propose(Query(query_id="new", text="something new"), "image")
+
+
+def test_a_live_run_is_the_top_of_the_ranking_as_far_as_one_screen_can_judge_it(
+    retriever: Retriever, tiny_workspace: Workspace
+) -> None:
+    query = Query(query_id="live", text="a red thing")  # whose vector is known
+    shown = {c.rank: c.doc_id for c in retriever.propose(query, "image").candidates}
+    run = pools.run(tiny_workspace.pools)
+    assert [hit.doc_id for hit in run] == [shown[rank] for rank in range(1, len(run) + 1)]
+    assert len(run) >= 2
+    assert len(run) + 1 not in shown
 
 
 # over HTTP
@@ -195,8 +229,8 @@ def woken() -> list[int]:
 
 @pytest.fixture
 def client(retriever: Retriever, woken: list[int]) -> FlaskClient:
-    def fill(project: int, task: Task) -> Task | None:
-        raise {1: NotReady("loading"), 2: Mendable("the disk is full"), 3: RuntimeError("secret detail")}[task["id"]]
+    def fill(project: int, task_id: int) -> Task | None:
+        raise {1: NotReady("loading"), 2: Mendable("the disk is full"), 3: RuntimeError("secret detail")}[task_id]
 
     app = create_app(retriever, fill=fill, wake=woken.append, credentials=Credentials("ls", "pass:wörd"))
     return app.test_client()
@@ -238,7 +272,7 @@ def test_setup_and_versions_tell_the_model_version(client: FlaskClient, retrieve
     assert client.get("/versions", headers=login()).json == {"versions": [version]}
 
 
-def test_predict_answers_filled_and_foreign_tasks_in_order(client: FlaskClient, task: Task) -> None:
+def test_predict_answers_filled_and_foreign_tasks_in_order(client: FlaskClient, task: dict[str, Any]) -> None:
     body = {"tasks": [BARE, task], "project": "3.17", "label_config": "<View/>", "params": {"context": None}}
     results = (client.post("/predict", json=body, headers=login()).json or {})["results"]
     assert [len(result) for result in results] == [0, 1]
@@ -251,7 +285,7 @@ def test_a_task_that_cannot_be_filled_now_gets_an_empty_list(client: FlaskClient
 
 
 def test_errors_are_sentences(client: FlaskClient) -> None:
-    malformed = client.post("/predict", data=b"{", headers=login())
+    malformed = client.post("/predict", data=b"{", content_type="application/json", headers=login())
     assert malformed.status_code == 400
     assert (malformed.json or {})["error"].startswith("The body is not what Label Studio sends: ")
     failed = client.post("/predict", json={"tasks": [{**BARE, "id": 3}], "project": "3.1"}, headers=login())
@@ -264,7 +298,7 @@ def test_errors_are_sentences(client: FlaskClient) -> None:
 
 def test_a_workspace_that_was_moved_is_told_as_a_sentence(client: FlaskClient, tiny_workspace: Workspace) -> None:
     tiny_workspace.rules_path.unlink()
-    gone = client.post("/setup", headers=login())
+    gone = client.post("/setup", json={}, headers=login())
     assert gone.status_code == 503
     assert "There is no" in (gone.json or {})["error"]
 
@@ -272,9 +306,21 @@ def test_a_workspace_that_was_moved_is_told_as_a_sentence(client: FlaskClient, t
 def test_a_body_that_is_too_large_is_refused(client: FlaskClient) -> None:
     client.application.config["MAX_CONTENT_LENGTH"] = 1000
     for path in ("/predict", "/webhook"):
-        refused = client.post(path, data=b"x" * 1001, headers=login())
+        refused = client.post(path, data=b"x" * 1001, content_type="application/json", headers=login())
         assert refused.status_code == 413
         assert "error" in (refused.json or {})
+
+
+@pytest.mark.parametrize("path", ["/setup", "/predict", "/webhook"])
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_what_a_page_may_send_without_asking_is_refused(
+    client: FlaskClient, woken: list[int], path: str, kind: str
+) -> None:
+    refused = client.post(path, data=json.dumps(hook("TASKS_CREATED")), content_type=kind, headers=login())
+    assert refused.status_code == 415
+    assert "application/json" in (refused.json or {})["error"]
+    settle()
+    assert woken == []
 
 
 def hook(action: str, project: object = 3) -> dict[str, object]:
@@ -302,6 +348,6 @@ def test_the_webhook_wakes_for_new_tasks_of_a_project_only(client: FlaskClient, 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"project": {"id": 3}}', b'{"action": 1}'])
 def test_a_malformed_webhook_is_refused_and_wakes_nobody(client: FlaskClient, woken: list[int], body: bytes) -> None:
-    assert client.post("/webhook", data=body).status_code == 400
+    assert client.post("/webhook", data=body, content_type="application/json").status_code == 400
     settle()
     assert woken == []

@@ -120,7 +120,7 @@ def test_all_workers_tell_the_same_version(url: str, workspace: Workspace) -> No
 
 
 def test_a_malformed_request_gets_a_sentence(url: str) -> None:
-    answer = requests.post(f"{url}/predict", data=b"{", timeout=5)
+    answer = requests.post(f"{url}/predict", data=b"{", headers={"Content-Type": "application/json"}, timeout=5)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("The body is not what Label Studio sends")
 
@@ -190,7 +190,7 @@ def filler(workspace: Workspace, extra: Mapping[str, str] | None = None) -> Fill
 
 def test_without_a_label_studio_nothing_is_filled(workspace: Workspace) -> None:
     assert not filler(workspace).able
-    assert filler(workspace).task(99, {"id": 1, "data": {"query": "red"}}) is None  # a project of somebody else
+    assert filler(workspace).task(99, 1) is None  # a project of somebody else
 
 
 def test_the_poll_goes_on_after_an_error(
@@ -202,7 +202,7 @@ def test_the_poll_goes_on_after_an_error(
 
     def project(number: int) -> None:
         asked.append(number)
-        if len(asked) == 1:
+        if len(asked) < 4:
             raise ZeroDivisionError
 
     monkeypatch.setattr(serve, "POLL", 0.02)
@@ -210,7 +210,7 @@ def test_the_poll_goes_on_after_an_error(
     monkeypatch.setattr(polled, "project", project)
     thread = threading.Thread(target=polled.poll, args=(stop,))
     thread.start()
-    wait_until(lambda: len(asked) >= 2, 5)
+    wait_until(lambda: len(asked) >= 5, 5)
     tiny_workspace.settings_path.write_text("[half")  # as while somebody edits it
     time.sleep(0.1)
     tiny_workspace.settings_path.write_text(kept)
@@ -219,8 +219,8 @@ def test_the_poll_goes_on_after_an_error(
     stop.set()
     thread.join()
     said = capsys.readouterr().err
-    assert "project 3 was not filled:\nTraceback" in said
-    assert "no project was looked at: " in said
+    assert said.count("project 3 was not filled:\nTraceback") == 1  # though the poll met it three times
+    assert said.count("no project was looked at: ") == 1
 
 
 def test_the_corpus_is_read_again_only_when_it_changed(tiny_workspace: Workspace) -> None:

@@ -58,14 +58,15 @@ def setting(
 ) -> Iterator[Setting]:
     workspace = Workspace(Path(shutil.copytree(tiny_indexed.root, tmp_path_factory.mktemp("studio") / "workspace")))
     client = sdk(studio.admin)
-    for name, mode in (
-        ("pushed", "blind"),
-        ("opened", "assist"),
-        ("silent", "blind"),
-        ("woken", "blind"),
-        ("polled", "blind"),
+    for name, mode, query in (
+        ("pushed", "blind", "text"),
+        ("opened", "assist", "text"),
+        ("silent", "blind", "text"),
+        ("woken", "blind", "text"),
+        ("polled", "blind", "text"),
+        ("pictures", "blind", "image"),
     ):
-        wanted: dict[str, Any] = {"candidates": "image", "mode": mode}
+        wanted: dict[str, Any] = {"query": query, "candidates": "image", "mode": mode}
         made = projects.create(client, name, Project(id=0, **wanted), workspace.rules)
         settings.add_project(workspace.settings_path, name, Project(id=made, **wanted))
     environment = {**LOGIN, "LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
@@ -110,7 +111,7 @@ def test_retrieving_predictions_twice_stores_them_once_and_nothing_for_foreign_t
     retriever = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere")))
     presenter = compose.presenter(setting.workspace, "pushed")
     queries = [presenter.queries[f"q-{colour}"] for colour in ("red", "blue", "green")]
-    ours = [dict(presenter.screens(retriever.propose(query), query)[0]) for query in queries]
+    ours = [dict(presenter.screens(retriever.propose(query, "image"), query)[0]) for query in queries]
     foreign = {"data": {"query": " "}}
     task_ids = setting.bring("pushed", *ours, foreign)
     project = setting.project("pushed").id
@@ -151,15 +152,52 @@ def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> 
     assert not is_complete(setting.api("GET", f"/api/tasks/{task_id}?project={setting.project('silent').id}"))
 
 
+def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studio: Studio) -> None:
+    (task_id,) = setting.bring("silent", {"data": {"query": "a thing that is there"}})
+    project, other = setting.project("silent").id, setting.project("polled").id
+    user, password = LOGIN.values()
+    foreign = {"tasks": [{"id": task_id, "data": {"query": "a thing that is not there"}}], "project": f"{other}.1"}
+    unknown = {"tasks": [{"id": 10**9, "data": {"query": "a thing that is not there"}}], "project": f"{project}.1"}
+    changed = {"tasks": [{"id": task_id, "data": {"query": "a thing that is not there"}}], "project": f"{project}.1"}
+    answers = [
+        requests.post(f"{setting.backend}/predict", json=body, auth=(user, password), timeout=30).json()
+        for body in (foreign, unknown, changed)
+    ]
+    assert [len(answer["results"][0]) for answer in answers] == [0, 0, 1]
+    assert setting.task("silent", task_id)["data"]["query"] == "a thing that is there"
+    kept = {query.text for query in corpus.queries(setting.workspace.queries)}
+    assert "a thing that is there" in kept
+    assert "a thing that is not there" not in kept
+
+
+def filler(setting: Setting, studio: Studio) -> Filler:
+    """A filler that fills what needs no encoder."""
+    environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
+    return Filler({"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere", **environment})
+
+
+def test_a_bare_task_that_cannot_be_filled_is_named_once_and_stops_no_other(
+    setting: Setting, studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = setting.bring("pictures", *({"data": {"query": f"media/{c}-bar.png"}} for c in ("pink", "red")))
+    project, one = setting.project("pictures").id, filler(setting, studio)
+    for _ in range(2):
+        one.project(project)
+    assert is_complete(setting.task("pictures", good))
+    said = capsys.readouterr().err
+    assert said.count(f"task {bad} of project {project} was not filled: There is no file") == 1
+    assert said.count("Mend: Put it there") == 1
+    shutil.copy(setting.workspace.root / "media" / "red-bar.png", setting.workspace.root / "media" / "pink-bar.png")
+    one.project(project)
+    assert is_complete(setting.task("pictures", bad))
+
+
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:
     answered, open_ = setting.bring("polled", *({"data": {"query": f"a {c} thing"}} for c in ("red", "blue")))
     result = tiny.graded_answer({0: 3})
     setting.api("POST", f"/api/tasks/{answered}/annotations/", json={"result": result})
-    environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
-    where = {"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere"}
-    filler = Filler({**where, **environment})
     for _ in range(2):
-        filler.project(setting.project("polled").id)
+        filler(setting, studio).project(setting.project("polled").id)
     assert is_complete(setting.task("polled", open_))
     untouched = setting.task("polled", answered)
     assert untouched["data"] == {"query": "a red thing"}

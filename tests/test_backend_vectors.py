@@ -109,7 +109,7 @@ class Careful(Table):
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
         if any(content not in self._vectors for content in contents):
             self.asked += contents
-            raise Unreadable("it is broken")
+            raise Unreadable("it is broken", mend="Mend it.")
         return super().encode(modality, contents)
 
 
@@ -171,13 +171,16 @@ def test_what_is_broken_is_named_and_the_rest_goes_on(store: VectorStore, media:
     found = embed(records, encoder, store, media)
     assert [r.doc_id for r in found.records if isinstance(r, Item)] == ["fine"]
     assert found.keys == [key(b"x")]
-    assert found.broken[0].startswith("missing: There is no file")
-    assert sorted(found.broken[1:]) == ["broken: it is broken", "too: it is broken"]
+    assert found.broken[0].startswith("missing (z.png): There is no file")
+    assert sorted(found.broken[1:]) == ["broken (y.png): it is broken Mend it.", "too (y.png): it is broken Mend it."]
+
+
+SILENT = "The model reads image and text, not audio. Give image or text in its place, or leave it out."
 
 
 def test_a_modality_that_the_encoder_does_not_read_is_named(store: VectorStore, media: Reader) -> None:
     found = embed([Item(doc_id="song", modality="audio", uri="x.png")], Table({}), store, media)
-    assert found == ([], [], ["song: the encoder does not read audio"])
+    assert found == ([], [], [f"song (x.png): {SILENT}"])
 
 
 def test_a_crash_loses_the_batch_in_hand_alone(store: VectorStore, media: Reader) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import tiny
 from label_studio_sdk import LabelStudio
-from sync_world import make_workspace
+from sync_world import make_workspace, pool
 
 from ls_retrieval import cli
 from ls_retrieval.studio import Account, Studio
+from store import pools
 from store.workspace import Workspace
 from sync.formats import FORMATS, Format
 from sync.tasks import listing
@@ -239,6 +240,14 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
 # the whole way, with a real Label Studio
 
 
+def show_pictures(workspace: Workspace) -> None:
+    """A query and a pool of another project, which asks for pictures by pictures."""
+    for path, name in ((workspace.corpus, "picture"), (workspace.queries, "alike")):
+        with path.open("a") as file:
+            file.write(json.dumps({"_id": name, "image": "picture.png"}) + "\n")
+    pools.append(workspace.pools, [pool("alike", [("picture", "candidate", "dense", 1.0)])])
+
+
 def test_init_push_pull_sync_and_verify_from_the_command_line(
     run: Run, studio: Studio, sdk: Callable[[Account], LabelStudio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +256,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", studio.admin.token)
     assert run("init", *live, "--candidates", "text")[0] == 0
+    show_pictures(Workspace(root))
     assert run("push", *live, "--dry-run")[1] == "3 tasks would be made, 0 were there, 0 removed\n"
     assert run("push", *live)[1] == "3 tasks made, 0 were there, 0 removed\n"
     assert run("push", *live)[1] == "0 tasks made, 3 were there, 0 removed\n"

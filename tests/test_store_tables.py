@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from label_configs.records import Candidate, Judgment, Pool, ScoredDoc
+from label_configs.records import Candidate, Item, Judgment, Pool, Query, ScoredDoc
 from store import columns, pools
 from store.judgments import Known, Table
+from store.settings import Project
 
 SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64())])
 POOL = Pool(
@@ -92,7 +93,6 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_without_pools_nothing_is_written_and_nothing_found(tmp_path: Path) -> None:
     pools.append(tmp_path / "pools", [])
-    pools.append_run(tmp_path / "pools", 1, [])
     assert not (tmp_path / "pools").exists()
     assert (pools.load(tmp_path / "pools"), pools.run(tmp_path / "pools")) == ({}, [])
 
@@ -121,12 +121,69 @@ def test_a_new_round_is_a_new_part_and_becomes_the_latest(tmp_path: Path) -> Non
     assert pools.latest([again, POOL, alone]) == {"q1": again, "q2": alone}
 
 
-def test_a_run_is_of_each_query_the_ranking_of_the_latest_round(tmp_path: Path) -> None:
+def test_a_pool_that_is_known_keeps_what_was_known_of_it(tmp_path: Path) -> None:
+    later = replace(POOL, index="another", candidates=tuple(replace(c, score=0.0) for c in POOL.candidates))
+    assert later.pool_id == POOL.pool_id
+    for companions in ([], *([replace(POOL, query_id=f"q{n}")] for n in range(9))):
+        pools.append(tmp_path, [POOL, *companions])
+        pools.append(tmp_path, [later, *companions])
+        pools.append(tmp_path, [later])
+        assert pools.load(tmp_path)[POOL.pool_id] == POOL
+
+
+def test_a_run_is_of_each_query_the_one_written_last_in_the_highest_round(tmp_path: Path) -> None:
     first = [ScoredDoc("q1", "a", 0.5), ScoredDoc("q1", "b", 0.25), ScoredDoc("q2", "a", 1.0)]
     second = [ScoredDoc("q1", "c", 0.75)]
-    pools.append_run(tmp_path, 2, second)
-    pools.append_run(tmp_path, 1, first)
-    assert sorted(pools.run(tmp_path)) == [ScoredDoc("q1", "c", 0.75), ScoredDoc("q2", "a", 1.0)]
+    pools.append(tmp_path, [replace(POOL, round=2)], second)
+    pools.append(tmp_path, [POOL], first)
+    assert pools.run(tmp_path) == [*second, ScoredDoc("q2", "a", 1.0)]
+    for n in range(9):
+        last = [ScoredDoc("q2", f"d{n}", 1.0)]
+        pools.append(tmp_path, [replace(POOL, query_id="q2", seed=n)], last)
+        assert pools.run(tmp_path) == [*second, *last]
+
+
+def test_who_dies_between_run_and_pools_leaves_no_pool_without_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, write = [ScoredDoc("q1", "a", 0.5)], columns.write
+
+    def dies(data: pa.Table, path: Path) -> None:
+        write(data, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(columns, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pools.append(tmp_path, [POOL], run)
+    assert (pools.load(tmp_path), pools.run(tmp_path)) == ({}, run)
+    monkeypatch.undo()
+    pools.append(tmp_path, [POOL], run)
+    assert (pools.load(tmp_path), pools.run(tmp_path)) == ({POOL.pool_id: POOL}, run)
+
+
+def test_pools_and_runs_of_other_modalities_are_those_of_other_projects(tmp_path: Path) -> None:
+    queries = [Query(query_id="q1", text="red"), Query(query_id="q2", modality="image", uri="x.png")]
+    pictures, words = POOL, replace(POOL, candidates=(Candidate(doc_id="word", source="dense"),))
+    items = [Item(doc_id=c.doc_id, modality="image") for c in POOL.candidates] + [Item(doc_id="word", text="red")]
+    alike = replace(POOL, query_id="q2")
+    top = POOL.candidates[0].doc_id
+    pools.append(tmp_path, [pictures, alike], [ScoredDoc("q1", top, 1.0), ScoredDoc("q2", top, 1.0)])
+    pools.append(tmp_path, [words], [ScoredDoc("q1", "word", 2.0)])
+    for project, pool, hit in (
+        (Project(id=1, query="text", candidates="image"), pictures, ScoredDoc("q1", top, 1.0)),
+        (Project(id=2, query="text", candidates="text"), words, ScoredDoc("q1", "word", 2.0)),
+        (Project(id=3, query="image", candidates="image"), alike, ScoredDoc("q2", top, 1.0)),
+    ):
+        fits = pools.fitting(project, queries, items)
+        assert pools.whole(pools.load(tmp_path).values(), fits) == [pool]
+        assert pools.run(tmp_path, fits) == [hit]
+
+
+def test_a_pool_with_an_item_that_left_the_corpus_is_not_whole(tmp_path: Path) -> None:
+    items = [Item(doc_id=c.doc_id, modality="image") for c in POOL.candidates]
+    queries = [Query(query_id="q1", text="red")]
+    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items)) == [POOL]
+    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items[1:])) == []
 
 
 # --- judgments

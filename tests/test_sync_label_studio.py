@@ -22,13 +22,14 @@ from label_configs.records import Candidate, Item, Judgment, Pool, Query
 from label_configs.rules import CANT_JUDGE
 from ls_retrieval.admin import Wanted, init
 from ls_retrieval.studio import Account, Studio
+from store.corpus import bare_query_id
 from store.judgments import Table
 from store.media import Media
 from store.settings import Media as MediaSettings
 from store.settings import Project
 from store.workspace import Workspace
 from sync import projects
-from sync.fill import fill, fill_project
+from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
 from sync.pull import Pulled, pseudonym, pull
@@ -466,17 +467,16 @@ def bare(bench: Bench, *texts: str) -> list[int]:
 
 def test_a_bare_query_gets_its_candidates_once(bench: Bench) -> None:
     (task_id,) = bare(bench, "something red")
-    kept: list[Query] = []
-    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 1
+    assert bare_tasks(bench.client, bench.presenter) == [task_id]
+    fill(bench.client, bench.presenter, task_id, proposed)
     (filled,) = listing(bench.client, bench.project.id)
     assert filled["data"]["query"] == "something red"
-    assert filled["data"]["query_id"] == kept[0].query_id
+    assert filled["data"]["query_id"] == bare_query_id("something red")
     assert filled["meta"][KEY]["docs"] == {"c0": "d1", "c1": "d2", "c2": "d3"}
-    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 0
+    assert bare_tasks(bench.client, bench.presenter) == []
     again = fill(bench.client, bench.presenter, task_id, proposed)
     assert again is not None
     assert (again["data"], again["meta"]) == (filled["data"], filled["meta"])
-    assert len(kept) == 1
 
 
 def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: LabelStudio, studio: Studio) -> None:
@@ -484,12 +484,11 @@ def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: Label
     ada.annotations.create(answered, result=answer(3))
     ada.annotations.create(skipped, result=[], was_cancelled=True)
     drafted(studio, studio.annotator("ada"), begun, bench.project.id)
-    kept: list[Query] = []
+    assert bare_tasks(bench.client, bench.presenter) == [free]
     assert [fill(bench.client, bench.presenter, task_id, proposed) for task_id in (answered, skipped, begun)] == [
         None
     ] * 3
-    assert fill_project(bench.client, bench.presenter, proposed, keep=kept.append) == 1
-    assert [query.text for query in kept] == ["free"]
+    fill(bench.client, bench.presenter, free, proposed)
     data = {task["id"]: task["data"] for task in listing(bench.client, bench.project.id)}
     assert [set(data[task_id]) for task_id in (answered, skipped, begun)] == [{"query"}] * 3
     assert "candidates" in data[free]
@@ -497,6 +496,7 @@ def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: Label
 
 def test_a_task_that_says_nothing_is_left_alone(bench: Bench) -> None:
     (task_id,) = bare(bench, "  ")
+    assert bare_tasks(bench.client, bench.presenter) == []
     assert fill(bench.client, bench.presenter, task_id, proposed) is None
 
 

@@ -8,11 +8,12 @@ import krippendorff
 import numpy as np
 import pytest
 from ir_measures import Judged, nDCG
-from sync_world import RULES, grade, make_workspace
+from sync_world import RULES, grade, make_workspace, pool
 
 from label_configs.errors import GateFailed, Unreadable
 from label_configs.records import Judgment, Qrel, ScoredDoc
 from label_configs.rules import CANT_JUDGE, parse, preset
+from store import pools
 from store.judgments import Table
 from store.settings import Gates, Splits
 from sync import gates
@@ -282,6 +283,15 @@ def test_the_figures_of_a_small_project_by_hand(tmp_path: Path) -> None:
     assert figures["untouched"] == 0
     numbers = [[int(values[who]) for values in ("33", "22", "00", "33", "30", "00", "11", "00")] for who in (0, 1)]
     assert figures["alpha"] == round(krippendorff.alpha(numbers, level_of_measurement="ordinal"), 4)
+
+
+def test_pools_of_another_project_of_the_workspace_do_not_count(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    before = summary(load(workspace, "main"))
+    with workspace.corpus.open("a") as file:
+        file.write('{"_id": "word", "text": "a text, which another project shows"}\n')
+    pools.append(workspace.pools, [pool("q1", [("word", "candidate", "dense", 9.0)])], [ScoredDoc("q1", "word", 9.0)])
+    assert summary(load(workspace, "main")) == before
 
 
 def test_answers_left_as_predicted_show_in_the_figures(tmp_path: Path) -> None:

@@ -94,14 +94,14 @@ def demo(choice: Choice) -> None:
             _build_corpus(choice, workspace)
         with _step("index"):
             broken = compose.index(workspace)
-        with _step("pool"):
-            compose.make_pools(workspace)
         with _step("start Label Studio"):
             studio = starting.result()
         with _step("serve"):
             backend = _serve(stack, choice, studio, workspace)
         with _step("init"):
             _make_project(workspace, backend)
+        with _step("pool"):
+            compose.make_pools(workspace, PROJECT)
         with _step("push"):
             pushed = flow.push(workspace, PROJECT)
             say(f"{pushed.made} tasks pushed, {pushed.there} were there")

@@ -1,12 +1,12 @@
 """What every encoder offers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Modality
 
 Vectors = NDArray[np.float32]
@@ -16,6 +16,15 @@ Content = str | bytes
 
 class NotReady(Mendable):
     """The encoder is still loading its weights."""
+
+
+def unsupported(modality: Modality, modalities: Collection[Modality]) -> Unreadable:
+    """What is said of a record that an encoder of these modalities cannot read."""
+    readable = sorted(modalities)
+    return Unreadable(
+        f"The model reads {' and '.join(readable)}, not {modality}.",
+        mend=f"Give {' or '.join(readable)} in its place, or leave it out.",
+    )
 
 
 class Encoder(Protocol):

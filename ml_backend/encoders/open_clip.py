@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from label_configs.errors import Mendable
 from label_configs.records import Modality
+from ml_backend import hub
 from ml_backend.encoders.base import Content, Vectors
 from store import settings
 from store.media import decode
@@ -24,22 +26,13 @@ class OpenClip:
 
     def __init__(self, choice: settings.Encoder, root: Path, max_pixels: int) -> None:
         name = locate(choice.model, root)
-        import open_clip
         import torch
 
         if choice.threads:
             torch.set_num_threads(choice.threads)
-        try:
-            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=choice.pretrained)
-            self._tokenize: Any = open_clip.get_tokenizer(name)
-        except Exception as error:  # foreign code reads foreign files: whatever it raises, they are to blame
-            raise Mendable(
-                f"The model {choice.model!r} cannot be loaded: {error}",
-                mend="Name an open_clip model and its pretrained weights, a hub name, or local-dir:PATH.",
-            ) from error
+        model, self._preprocess, self._tokenize = _load(choice, name)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: Any = model.eval().to(self._device)
-        self._preprocess: Any = preprocess
         self._batch, self._max_pixels = choice.batch, max_pixels
 
     @cached_property
@@ -67,8 +60,28 @@ class OpenClip:
     def _images(self, images: Sequence[Content]) -> Any:
         import torch
 
-        pictures = [decode(bytes(i), "a picture", self._max_pixels) for i in images if isinstance(i, bytes)]
+        pictures = [decode(bytes(i), "The picture", self._max_pixels) for i in images if isinstance(i, bytes)]
         return self._model.encode_image(torch.stack([self._preprocess(p) for p in pictures]).to(self._device))
+
+
+def _load(choice: settings.Encoder, name: str) -> tuple[Any, Any, Any]:
+    """Model, preprocessing and tokenizer."""
+    import open_clip
+
+    try:
+        with nullcontext() if name.startswith(LOCAL) else hub.looked_for():
+            model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=choice.pretrained)
+            return model, preprocess, open_clip.get_tokenizer(name)
+    except Exception as error:  # foreign code reads foreign files: whatever it raises, they are to blame
+        if hub.lacks(error):
+            raise Mendable(
+                f"The model {choice.model!r} is not on this machine, and the model hub cannot be reached.",
+                mend="Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
+            ) from error
+        raise Mendable(
+            f"The model {choice.model!r} cannot be loaded: {error}",
+            mend="Name an open_clip model and its pretrained weights, a hub name, or local-dir:PATH.",
+        ) from error
 
 
 def locate(model: str, root: Path) -> str:

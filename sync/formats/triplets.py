@@ -70,9 +70,8 @@ def _table(chosen: list[Triplet], data: Dataset) -> pa.Table:
 
 
 def _cell(record: Query | Item, media: Media) -> str | dict[str, Any]:
-    if record.modality == "text":
-        return " ".join(part for part in (record.title, record.text) if part)
-    return {"bytes": media.read(record), "path": Path(record.uri).name}
+    content = media.content(record)
+    return content if isinstance(content, str) else {"bytes": content, "path": Path(record.uri).name}
 
 
 def _provenance(t: Triplet, data: Dataset) -> str:

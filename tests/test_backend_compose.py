@@ -1,0 +1,140 @@
+"""Index and pools of a workspace, put together as the commands do it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from label_configs.errors import Mendable, Unreadable
+from ls_retrieval import compose
+from ls_retrieval.compose import Made
+from store import corpus, pools, settings
+from store.settings import Project
+from store.workspace import Workspace
+
+WORDS = {f"word-{n}": f"a text about thing {n}" for n in range(12)}
+
+
+def add(path: Path, *rows: Mapping[str, object]) -> None:
+    with path.open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def workspace(tiny_workspace: Workspace) -> Workspace:
+    """24 pictures, six text queries, and the project `main`, which asks for pictures by text."""
+    settings.add_project(tiny_workspace.settings_path, "main", Project(id=1, query="text", candidates="image"))
+    return tiny_workspace
+
+
+def shown(workspace: Workspace) -> dict[str, set[str]]:
+    """Modalities of the candidates by query."""
+    modality = {item.doc_id: item.modality for item in corpus.items(workspace.corpus)}
+    found: dict[str, set[str]] = {}
+    for pool in pools.load(workspace.pools).values():
+        found.setdefault(pool.query_id, set()).update(modality[c.doc_id] for c in pool.candidates)
+    return found
+
+
+def test_pools_are_made_once(workspace: Workspace) -> None:
+    assert compose.make_pools(workspace, "main") == Made(6, 0, [])
+    assert compose.make_pools(workspace, "main") == Made(0, 6, [])
+
+
+def test_a_project_gets_queries_and_candidates_of_its_own_modalities(workspace: Workspace) -> None:
+    settings.add_project(workspace.settings_path, "texts", Project(id=2, query="image", candidates="text"))
+    add(workspace.corpus, *({"_id": doc_id, "text": text} for doc_id, text in WORDS.items()))
+    add(workspace.queries, {"_id": "picture", "image": "media/red-bar.png"})
+    compose.index(workspace)
+    assert compose.make_pools(workspace, "main").made == 6
+    assert shown(workspace) == {f"q-{c}": {"image"} for c in ("red", "green", "blue", "orange", "purple", "black")}
+    assert compose.make_pools(workspace, "texts") == Made(1, 0, [])
+    assert shown(workspace)["picture"] == {"text"}
+
+
+def test_two_projects_ask_the_same_queries_for_different_things(workspace: Workspace) -> None:
+    settings.add_project(workspace.settings_path, "texts", Project(id=2, query="text", candidates="text"))
+    add(workspace.corpus, *({"_id": doc_id, "text": text} for doc_id, text in WORDS.items()))
+    compose.index(workspace)
+    assert [compose.make_pools(workspace, name).made for name in ("main", "texts", "main", "texts")] == [6, 6, 0, 0]
+    assert shown(workspace)["q-red"] == {"image", "text"}
+
+
+def test_a_modality_that_nothing_has_is_named(workspace: Workspace) -> None:
+    for name, project in (("heard", Project(id=2, query="audio")), ("read", Project(id=3, candidates="text"))):
+        settings.add_project(workspace.settings_path, name, project)
+    with pytest.raises(Mendable, match="no queries of modality audio"):
+        compose.make_pools(workspace, "heard")
+    with pytest.raises(Mendable, match="no item of modality text"):
+        compose.make_pools(workspace, "read")
+
+
+def test_a_query_that_cannot_be_read_is_named_and_stops_no_other(workspace: Workspace) -> None:
+    settings.add_project(workspace.settings_path, "alike", Project(id=2, query="image"))
+    (workspace.root / "media" / "torn.png").write_bytes(b"torn")
+    media = {"fine": "media/red-bar.png", "gone": "media/gone.png", "torn": "media/torn.png"}
+    add(workspace.queries, *({"_id": name, "image": uri} for name, uri in media.items()))
+    made = compose.make_pools(workspace, "alike")
+    assert made.made == 1
+    assert [sentence.partition(":")[0] for sentence in made.left_out] == ["gone", "torn"]
+    assert "Put it there" in made.left_out[0]
+    assert "ls-retrieval index" in made.left_out[1]
+    again = compose.make_pools(workspace, "alike")
+    assert (again.made, again.there, again.left_out) == (0, 1, made.left_out)
+
+
+def test_where_no_query_can_be_read_that_is_an_error(workspace: Workspace) -> None:
+    workspace.queries.write_text('{"_id": "q", "text": "never indexed"}\n')
+    with pytest.raises(Mendable, match="No query") as failed:
+        compose.make_pools(workspace, "main")
+    assert "ls-retrieval index" in failed.value.problems[0]
+
+
+def test_a_query_of_a_modality_that_the_model_cannot_read_says_what_it_can(workspace: Workspace) -> None:
+    settings.add_project(workspace.settings_path, "heard", Project(id=2, query="audio"))
+    (workspace.root / "media" / "hum.wav").write_bytes(b"hum")
+    add(workspace.queries, {"_id": "hum", "audio": "media/hum.wav"})
+    with pytest.raises(Mendable) as failed:
+        compose.make_pools(workspace, "heard")
+    sentence = "The model reads image and text, not audio. Give image or text in its place, or leave it out."
+    assert failed.value.problems == (f"hum: {sentence}",)
+    assert compose.index(workspace) == [f"hum (media/hum.wav): {sentence}"]
+
+
+def test_a_proposer_that_there_is_not_stops_the_command(workspace: Workspace) -> None:
+    text = workspace.settings_path.read_text().replace("[pool]", '[pool]\nproposers = ["dense", "bm25"]')
+    workspace.settings_path.write_text(text)
+    with pytest.raises(Mendable, match="no proposer 'bm25'"):
+        compose.make_pools(workspace, "main")
+
+
+def test_positives_that_are_no_items_are_all_named_before_anything_is_done(workspace: Workspace) -> None:
+    add(
+        workspace.queries,
+        {"_id": "a", "text": "a", "positives": ["red-square", "red-sqare"]},
+        {"_id": "b", "text": "b", "positives": ["d99", 7]},
+    )
+    for command in (compose.index, lambda workspace: compose.make_pools(workspace, "main")):
+        with pytest.raises(Unreadable, match=r"queries\.jsonl cannot be used: 3 problems") as refused:
+            command(workspace)
+        assert refused.value.problems == (
+            "query 'a': its positive 'red-sqare' is not in the corpus",
+            "query 'b': its positive 'd99' is not in the corpus",
+            "query 'b': its positive '7' is not in the corpus",
+        )
+        assert "Correct these ids" in refused.value.mend
+    assert not workspace.pools.exists()
+
+
+def test_a_broken_picture_is_named_with_its_path_the_reason_and_how_to_mend_it(workspace: Workspace) -> None:
+    whole = (workspace.root / "media" / "red-bar.png").read_bytes()
+    (workspace.root / "media" / "half.png").write_bytes(whole[: len(whole) // 2])
+    (workspace.root / "media" / "text.png").write_text("no picture at all")
+    add(workspace.corpus, *({"_id": name, "image": f"media/{name}.png"} for name in ("half", "text")))
+    half, text = compose.index(workspace)
+    assert half.startswith("half (media/half.png): The picture is no picture that can be read: ")
+    assert text.startswith("text (media/text.png): The picture is no picture that can be read: ")
+    for sentence in (half, text):
+        assert sentence.endswith("Replace or leave it out.")
+        assert " at 0x" not in sentence

@@ -36,6 +36,16 @@ class ModalityName(StrEnum):
     video = "video"
 
 
+class ShownName(StrEnum):
+    """What the candidates of a project are made of."""
+
+    text = "text"
+    image = "image"
+    audio = "audio"
+    video = "video"
+    mixed = "mixed"
+
+
 class ModeName(StrEnum):
     """Whether annotators see what the model thinks."""
 
@@ -48,6 +58,7 @@ ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Formats = Annotated[str, typer.Option("--formats", help="Names with commas between; `export --list` shows them.")]
 HERE = Path()
+FORMS = "How candidates are judged: graded, buckets, ranking, pairwise, selection, moment or review."
 
 
 @app.command()
@@ -65,9 +76,9 @@ def doctor(workspace: WorkspaceOption = HERE) -> None:
 
 @app.command()
 def config(
-    form: Annotated[str, typer.Argument(help="Name of the form: graded.")],
+    form: Annotated[str, typer.Argument(help=FORMS)],
     query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
-    candidates: Annotated[ModalityName, typer.Option(help="What candidates are made of.")] = ModalityName.image,
+    candidates: Annotated[ShownName, typer.Option(help="What candidates are made of.")] = ShownName.image,
     rules: Annotated[Path | None, typer.Option(help="A rules.yaml; the default preset without it.")] = None,
 ) -> None:
     """Print a labeling config, ready to paste into Label Studio.
@@ -85,9 +96,9 @@ def init(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     title: Annotated[str, typer.Option(help="Title in Label Studio; the project's name without it.")] = "",
-    form: Annotated[str, typer.Option(help="How candidates are judged.")] = "graded",
+    form: Annotated[str, typer.Option(help=FORMS)] = "graded",
     query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
-    candidates: Annotated[ModalityName, typer.Option(help="What candidates are made of.")] = ModalityName.image,
+    candidates: Annotated[ShownName, typer.Option(help="What candidates are made of.")] = ShownName.image,
     mode: Annotated[ModeName, typer.Option(help="blind: no hint of the model; assist: prefilled.")] = ModeName.blind,
     overlap: Annotated[int, typer.Option(min=1, help="Annotations wanted for each task.")] = 1,
     backend: Annotated[str, typer.Option(help="URL of the ML backend as Label Studio reaches it.")] = "",

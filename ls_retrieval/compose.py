@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
-from label_configs.records import Modality, Pool, Query
+from label_configs.records import Pool, Query, Shown
 from ls_retrieval.progress import bar
 from store import corpus, files, pools, secrets, settings
 from store.media import Media
@@ -129,7 +129,7 @@ def make_pools(workspace: Workspace, project: str, given: Mapping[str, int] | No
     return Made(len(missing) - len(left_out), len(asked) - len(missing), left_out)
 
 
-def _pool(workspace: Workspace, queries: Sequence[Query], candidates: Modality, chosen: Settings) -> list[str]:
+def _pool(workspace: Workspace, queries: Sequence[Query], candidates: Shown, chosen: Settings) -> list[str]:
     """Make and keep pools; returns a sentence for each query that cannot be read."""
     from ml_backend import library, pooling
 

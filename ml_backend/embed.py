@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Modality, Query
-from ml_backend.encoders.base import Content, Encoder, unsupported
+from ml_backend.encoders.base import Encoder, unsupported
 from ml_backend.vectors import VectorStore, key
-from store.media import Media
+from store.media import Content, Media
 
 Record = Item | Query
 

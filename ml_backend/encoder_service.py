@@ -11,7 +11,7 @@ import socketserver
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,8 +20,8 @@ import numpy as np
 from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
 from ml_backend import lifeline
-from ml_backend.encoders.base import Content, Encoder, NotReady, Vectors, unsupported
-from store.media import Media
+from ml_backend.encoders.base import Encoder, NotReady, Vectors, unsupported
+from store.media import Content, Media
 from store.workspace import Workspace
 
 _LIMIT = 256 * 1024 * 1024
@@ -60,7 +60,7 @@ class RemoteEncoders:
             return False
         return not answer.loading and not answer.error
 
-    def encode(self, encoder: str, modality: Modality, contents: list[Content]) -> Vectors:
+    def encode(self, encoder: str, modality: Modality, contents: Sequence[Content]) -> Vectors:
         """See Encoder.encode. Raises NotReady while weights load, Mendable for what cannot be encoded."""
         texts = [c for c in contents if isinstance(c, str)]
         answer = self._call(Ask(encoder, modality, texts, [c for c in contents if isinstance(c, bytes)]))

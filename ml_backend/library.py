@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Item, Modality, Query
+from label_configs.records import Item, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders.base import Encoder, Vectors, unsupported
@@ -71,7 +71,7 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
     return Report(len(doc_ids), list(broken), versions)
 
 
-def open_collection(workspace: Workspace, candidates: Modality, encode: Callable[[str, Query], Vectors]) -> Collection:
+def open_collection(workspace: Workspace, candidates: Shown, encode: Callable[[str, Query], Vectors]) -> Collection:
     """The items of one modality as they were last indexed.
 
     An index may know more: what another encoder could not read, and what the corpus has lost since. encode: encoder
@@ -80,7 +80,7 @@ def open_collection(workspace: Workspace, candidates: Modality, encode: Callable
     indexes = {name: index.load(workspace.index, name) for name in encoder_settings(workspace)}
     indexed = set.intersection(*(set(i.rows) for i in indexes.values()))
     there = (i for i in corpus.items(workspace.corpus) if i.doc_id in indexed)
-    items = {i.doc_id: i for i in there if i.modality == candidates}
+    items = {i.doc_id: i for i in there if candidates in {"mixed", i.modality}}
     if not items:
         raise Mendable(
             f"The index holds no item of modality {candidates}.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import KEY, is_filled
-from label_configs.records import Modality, Pool, Query
+from label_configs.records import Pool, Query, Shown
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
@@ -24,7 +24,7 @@ class Retriever:
 
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
-        self._collections: dict[Modality, tuple[object, Collection]] = {}
+        self._collections: dict[Shown, tuple[object, Collection]] = {}
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
 
     @property
@@ -58,7 +58,7 @@ class Retriever:
 
         return predict
 
-    def propose(self, query: Query, candidates: Modality) -> Pool:
+    def propose(self, query: Query, candidates: Shown) -> Pool:
         """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load.
 
         Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
@@ -72,7 +72,7 @@ class Retriever:
         pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
 
-    def _open(self, candidates: Modality) -> Collection:
+    def _open(self, candidates: Shown) -> Collection:
         corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
         version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
         opened = self._collections.get(candidates)

@@ -13,14 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from label_configs.errors import Mendable
-from ml_backend.encoders.base import Content, Vectors
+from ml_backend.encoders.base import Vectors
 from store import files
+from store.media import Clip, Content
 
 _KEY = 32
 
 
 def key(content: Content) -> bytes:
     """The content hash under which a vector is kept."""
+    if isinstance(content, Clip):
+        return hashlib.sha256(f"{content.start:g} {content.end}\0".encode() + content.medium).digest()
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).digest()
 
 

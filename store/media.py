@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from label_configs.errors import Mendable, Unreadable
@@ -13,6 +13,18 @@ from store.settings import Media as MediaSettings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+class Clip(NamedTuple):
+    """A stretch of a recording or a film: the bytes of the whole medium, start and end in seconds."""
+
+    medium: bytes
+    start: float
+    end: float | None
+
+
+Content = str | bytes | Clip
+"""What a model learns from of a record: a text, the bytes of a medium, or a stretch of one."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +45,13 @@ class Media:
             )
         return path.read_bytes()
 
-    def content(self, record: Item | Query) -> str | bytes:
-        """What a model learns from of a record: its text, title first, or the bytes of its medium; see `read`."""
-        if record.modality != "text":
-            return self.read(record)
-        return " ".join(part for part in (record.title, record.text) if part)
+    def content(self, record: Item | Query) -> Content:
+        """What a model learns from of a record: its text, title first, or what of its medium counts; see `read`."""
+        if record.modality == "text":
+            return " ".join(part for part in (record.title, record.text) if part)
+        medium = self.read(record)
+        whole = record.start is None and record.end is None
+        return medium if whole else Clip(medium, record.start or 0.0, record.end)
 
     def shown(self, record: Item | Query) -> str:
         """The URI under which Label Studio's browser page finds the medium; pictures as thumbnails."""

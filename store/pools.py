@@ -51,7 +51,7 @@ def append(folder: Path, pools: Sequence[Pool], run: Sequence[ScoredDoc] = ()) -
 def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -> Fits:
     """What is there and of the project's modalities: other projects of the workspace may ask for others."""
     asked = {query.query_id for query in queries if query.modality == project.query}
-    shown = {item.doc_id for item in items if item.modality == project.candidates}
+    shown = {item.doc_id for item in items if project.candidates in {"mixed", item.modality}}
     return lambda query_id, doc_id: query_id in asked and doc_id in shown
 
 

@@ -11,8 +11,9 @@ from tiny import Table
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Modality, Query
 from ml_backend.embed import embed
-from ml_backend.encoders.base import Content, Vectors
+from ml_backend.encoders.base import Vectors
 from ml_backend.vectors import VectorStore, key
+from store.media import Content
 from store.media import Media as Reader
 from store.settings import Media as MediaSettings
 

@@ -13,7 +13,8 @@ from label_configs.forms import graded
 from label_configs.records import Item, Modality, Query
 from ml_backend import index
 from ml_backend.collection import Collection, Space
-from ml_backend.encoders.base import Content, Vectors
+from ml_backend.encoders.base import Vectors
+from store.media import Content
 from store.workspace import Workspace
 
 DIM, PIXELS = 32, 64

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Modality
+from store.media import Content
 
 Vectors = NDArray[np.float32]
-Content = str | bytes
-"""What is encoded: a text, or the bytes of a media file."""
 
 
 class NotReady(Mendable):

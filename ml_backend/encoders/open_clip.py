@@ -12,9 +12,9 @@ import numpy as np
 from label_configs.errors import Mendable
 from label_configs.records import Modality
 from ml_backend import hub
-from ml_backend.encoders.base import Content, Vectors
+from ml_backend.encoders.base import Vectors
 from store import settings
-from store.media import decode
+from store.media import Content, decode
 
 LOCAL = "local-dir:"
 

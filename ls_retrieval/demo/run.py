@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ def demo(choice: Choice) -> None:
     workspace = _workspace(choice)
     with _alone(workspace), ExitStack() as stack:
         with _step("start Label Studio"):
-            choice = _with_ports(choice)
+            _check_ports(choice)
             starting = _start_studio(stack, choice, workspace)
         with _step("build the corpus and the model"):
             _build_corpus(choice, workspace)
@@ -119,7 +119,7 @@ def up(choice: Choice) -> None:
     if not workspace.settings_path.exists() or PROJECT not in workspace.settings.projects:
         raise Mendable(f"There is no demo in {choice.workspace} yet.", mend="Run `make demo` first.")
     with _alone(workspace), ExitStack() as stack:
-        choice = _with_ports(choice)
+        _check_ports(choice)
         studio = _start_studio(stack, choice, workspace).result()
         backend = _serve(stack, choice, studio, workspace)
         _make_project(workspace, backend)
@@ -168,7 +168,7 @@ def _start_studio(stack: ExitStack, choice: Choice, workspace: Workspace) -> Fut
     running = running_studio(
         workspace.root / "label-studio",
         program=choice.label_studio.absolute(),
-        port=choice.port,
+        port=choice.port or ports.usual(8080, "Label Studio"),
         document_root=workspace.root,
         status=say,
     )
@@ -176,20 +176,17 @@ def _start_studio(stack: ExitStack, choice: Choice, workspace: Workspace) -> Fut
     return starter.submit(stack.enter_context, running)
 
 
-def _with_ports(choice: Choice) -> Choice:
-    """The choice with ports that are free now; where none was asked for, the usual ones if they are."""
-    studio, backend = "Label Studio", "the backend"
-    return replace(
-        choice,
-        port=ports.free(choice.port, studio) if choice.port else ports.usual(8080, studio),
-        backend_port=ports.free(choice.backend_port, backend) if choice.backend_port else ports.usual(9090, backend),
-    )
+def _check_ports(choice: Choice) -> None:
+    """Raise Mendable for a port that was asked for and is taken, before minutes of work."""
+    ports.free(choice.port, "Label Studio")
+    ports.free(choice.backend_port, "the backend")
 
 
 def _serve(stack: ExitStack, choice: Choice, studio: Studio, workspace: Workspace) -> str:
     os.environ |= {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
     _keep_environment(studio, workspace)
-    return stack.enter_context(running_backend(workspace, host=LOOPBACK, port=choice.backend_port, workers=2))
+    port = choice.backend_port or ports.usual(9090, "the backend")
+    return stack.enter_context(running_backend(workspace, host=LOOPBACK, port=port, workers=2))
 
 
 def _keep_environment(studio: Studio, workspace: Workspace) -> None:

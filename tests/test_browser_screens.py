@@ -110,7 +110,7 @@ def test_a_ranking_is_not_taken_before_its_order_was_confirmed_and_an_unchanged_
     assert [(j.rank, j.flags, j.untouched) for j in there.judgments()] == [(n, (), True) for n in range(1, 9)]
 
 
-def test_reasons_and_dissonance_are_asked_after_the_grades_that_the_rules_name(
+def test_reasons_and_dissonance_are_asked_after_the_grades_that_the_rules_name_and_answered_by_keys(
     page: Page, studio: Studio, sdk: Connect, media: Path
 ) -> None:
     there = screen.prepare(page, sdk(studio.admin), media, "graded", mode="blind")
@@ -122,10 +122,15 @@ def test_reasons_and_dissonance_are_asked_after_the_grades_that_the_rules_name(
         expect(first.locator(".ant-select:visible")).to_have_count(len(questions))
         assert first.locator(".ant-select-selection-placeholder:visible").all_inner_texts() == questions
     page.keyboard.press("q")
-    for nth, choose in enumerate(("count", "figurative")):
-        first.locator(".ant-select-selector").nth(nth).click()
-        page.locator(".ant-select-dropdown:visible").get_by_text(choose, exact=True).click()
-        page.keyboard.press("Escape")
+    lists = (screen.RULES.reasons.codes.index("count"), screen.RULES.dissonance.index("figurative"))
+    for nth, place in enumerate(lists):
+        asked_for = first.locator(".ant-select-selection-search-input").nth(nth)
+        while not asked_for.evaluate("element => element === document.activeElement"):
+            page.keyboard.press("Tab")
+        page.keyboard.press("ArrowDown")
+        expect(page.locator(".ant-select-dropdown:visible")).to_have_count(1)
+        for key in [*["ArrowDown"] * (place + 1), "Enter", "Escape"]:
+            page.keyboard.press(key)
     page.locator(".lsr-question").click()
     there.submit()
     [said] = there.judgments()

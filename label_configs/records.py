@@ -14,6 +14,10 @@ Kind = Literal["grade", "preference", "ranking", "choice", "moment", "flag"]
 Origin = Literal["manual", "prediction", "prediction-changed"]
 
 
+DIGEST = r"[0-9a-f]{16}"
+"""What `digest` gives, as a pattern."""
+
+
 def digest(*parts: object) -> str:
     """A short name for content: the first 16 hex digits of SHA-256 over the parts, each closed by NUL."""
     return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:16]

@@ -28,16 +28,18 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
         return
     workspace = compose.start_workspace(root)
     yield f"workspace {root}: rules.yaml, settings.toml"
+    rules = workspace.rules
+    workspace.keep_rules(rules)
     with compose.label_studio() as client:
         there = workspace.settings.projects.get(wanted.name)
         if there is None:
-            made = projects.create(client, wanted.title, Project(id=0, **wanted.settings), workspace.rules)
+            made = projects.create(client, wanted.title, Project(id=0, **wanted.settings), rules)
             there = Project(id=made, **wanted.settings)
             settings.add_project(workspace.settings_path, wanted.name, there)
             yield f"project {wanted.name}: made as {made}"
         else:
             _same(there, wanted)
-            changed = projects.update(client, there, workspace.rules)
+            changed = projects.update(client, there, rules)
             yield f"project {wanted.name}: {there.id}, {'changed ' + ', '.join(changed) if changed else 'as it was'}"
             if there.votes != wanted.settings["votes"]:
                 yield f"votes stay {there.votes}: change [projects.{wanted.name}] in settings.toml, and run init"

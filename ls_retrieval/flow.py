@@ -1,6 +1,7 @@
 """The commands that move data: push, pull, export, sync."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from store.judgments import Table
 from store.workspace import Workspace
 from sync import bucket as buckets
 from sync import export as exporting
-from sync import gates
+from sync import gates, projects
 from sync import pull as pulling
 from sync import push as pushing
 from sync.bucket import Published
@@ -42,7 +43,10 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
         for pool in arranged:
             tasks += presenter.tasks([pool])
             advance(1)
+    if not dry_run:
+        workspace.keep_rules(presenter.rules)
     with compose.label_studio() as client, bar("Pushing tasks", len(tasks)) as advance:
+        projects.refuse_earlier(client, presenter.project, presenter.rules, workspace.earlier_rules())
         pushed = pushing.push(client, presenter.project, tasks, dry_run=dry_run, advance=advance)
         if pushed.made and not dry_run:
             with explained("naming the model of the predictions"):
@@ -56,7 +60,7 @@ def pull(workspace: Workspace, project: str) -> Pulled:
     table = Table(workspace.judgments / str(chosen.id))
     key = compose.pseudonym_key(workspace)
     with compose.label_studio() as client, bar("Pulling answers") as advance:
-        return pulling.pull(client, chosen, table, workspace.rules, key, advance=advance)
+        return pulling.pull(client, chosen, table, cache(workspace.rules_of), key, advance=advance)
 
 
 def tell(pulled: Pulled) -> None:

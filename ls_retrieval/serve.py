@@ -21,12 +21,14 @@ from ml_backend import lifeline
 from ml_backend.encoders.base import NotReady
 from store import corpus, files, secrets
 from store.workspace import Workspace
+from sync import projects
 from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
 
 if TYPE_CHECKING:
     from flask import Flask
+    from label_studio_sdk import LabelStudio
 
     from sync.tasks import Row
 
@@ -76,6 +78,7 @@ class Filler:
             except Mendable:
                 return None
             client = stack.enter_context(connected(self._url or "", self._key or ""))
+            self._check(client, presenter)
             return fill(client, presenter, task_id, partial(self._propose, presenter))
 
     def project(self, project: int) -> None:
@@ -84,6 +87,7 @@ class Filler:
         if name is not None:
             presenter = self._presenter(name)
             with connected(self._url or "", self._key or "") as client:
+                self._check(client, presenter)
                 for task_id in bare_tasks(client, presenter):
                     with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
                         fill(client, presenter, task_id, partial(self._propose, presenter))
@@ -115,8 +119,12 @@ class Filler:
         else:
             self._said.pop(what, None)
 
+    def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
+        projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())
+
     def _propose(self, presenter: Presenter, query: Query) -> Pool:
-        """Candidates for a query that Label Studio holds, which is kept with the others."""
+        """Candidates for a query that Label Studio holds; it is kept with the others, and the rules for its answers."""
+        self._workspace.keep_rules(presenter.rules)
         if query.query_id not in presenter.queries:
             corpus.add_live(self._workspace.queries, query)
         return self.retriever.propose(query, presenter.project.candidates)

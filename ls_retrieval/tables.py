@@ -19,7 +19,7 @@ def show(figures: Summary) -> None:
 def overview(figures: Summary) -> Table:
     """The figures of a project in two columns."""
     table = Table(show_header=False, title="Judgments")
-    rows = {
+    rows: dict[str, object] = {
         "queries": figures["queries"],
         "candidates": f"{figures['candidates']}, {_share(figures['coverage'])} of them judged",
         "judgments": f"{figures['judgments']} by {figures['annotators']} annotators",
@@ -29,6 +29,8 @@ def overview(figures: Summary) -> Table:
         "mined hard negatives": f"{figures['mined']} judged: {figures['mined_negative']} confirmed, "
         f"{figures['mined_positive']} found positive",
     }
+    for one in figures["mapped"]:
+        rows[f"of the rules {one['rules_hash']}"] = f"{one['judgments']} by a mapping, {one['left_out']} left out"
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table

@@ -10,11 +10,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from label_configs.errors import Unreadable
-from label_configs.records import Modality, Mode, Shown
+from label_configs.records import DIGEST, Modality, Mode, Shown
 from store import files
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+RulesHash = Annotated[str, Field(pattern=f"^{DIGEST}$")]
 
 
 class _Section(BaseModel):
@@ -110,6 +111,26 @@ class Project(_Section):
     votes: Annotated[int, Field(ge=1)] = 1
 
 
+class Earlier(BaseModel):
+    """What the grades of earlier rules are now: earlier grade to present grade, a line each, beside `to`.
+
+    A grade that is not named is left out of the data. to: hash of the rules that this was written for; where the
+    present ones are others, it holds no longer.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[
+        Annotated[str, Field(pattern=r"^(0|[1-9][0-9]*)$")], Annotated[int, Field(strict=True, ge=0)]
+    ]
+
+    to: RulesHash | None = None
+
+    @property
+    def grades(self) -> dict[str, int]:
+        """Earlier grade, as judgments write it, to present grade; the lowest first."""
+        return dict(sorted(self.__pydantic_extra__.items(), key=lambda pair: int(pair[0])))
+
+
 class Settings(_Section):
     """The whole file."""
 
@@ -120,6 +141,7 @@ class Settings(_Section):
     gates: Gates = Gates()
     splits: Splits = Splits()
     projects: dict[str, Project] = {}
+    mappings: dict[RulesHash, Earlier] = {}
 
 
 def load(path: Path) -> Settings:

@@ -1,11 +1,15 @@
 """A workspace: one folder of plain files for one corpus, with any number of Label Studio projects on it."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
+from label_configs.records import DIGEST
 from label_configs.rules import Rules
+from store import files
 from store import settings as settings_file
 from store.settings import Project, Settings
 
@@ -20,6 +24,11 @@ class Workspace:
     def rules_path(self) -> Path:
         """What answers mean."""
         return self.root / "rules.yaml"
+
+    @property
+    def kept_rules(self) -> Path:
+        """A copy of every rules file by which projects and tasks were made, named by its hash."""
+        return self.root / "rules"
 
     @property
     def settings_path(self) -> Path:
@@ -74,11 +83,43 @@ class Workspace:
                 f"There is no {self.rules_path}.",
                 mend=f"`ls-retrieval init --workspace {self.root}` makes one.",
             )
-        try:
-            text = self.rules_path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise Unreadable(f"{self.rules_path} is not UTF-8: {error}.") from error
-        return rules_file.parse(text, str(self.rules_path))
+        return _parsed(self.rules_path, self.rules_path.read_bytes())
+
+    def keep_rules(self, rules: Rules) -> None:
+        """Keep a copy of the rules file, once: answers to the tasks that are made by it are read by it for ever.
+
+        rules: what the file held when it was read; Mendable where it holds something else by now.
+        """
+        kept = self._kept(rules.hash)
+        if kept.exists():
+            return
+        content = self.rules_path.read_bytes()
+        if _parsed(self.rules_path, content).hash != rules.hash:
+            raise Mendable(f"{self.rules_path} was changed while it was in use.", mend="Try again.")
+        files.write(kept, content)
+
+    def rules_of(self, rules_hash: str) -> Rules | None:
+        """The rules of that hash, kept or present; None where the workspace does not know them."""
+        if not re.fullmatch(DIGEST, rules_hash):
+            return None
+        kept = self._kept(rules_hash)
+        if not kept.exists():
+            return self.rules if self.rules.hash == rules_hash else None
+        rules = _parsed(kept, kept.read_bytes())
+        if rules.hash != rules_hash:
+            raise Unreadable(
+                f"{kept} was changed: it holds the rules {rules.hash}.",
+                mend="Put the file back as it was; new rules belong into rules.yaml.",
+            )
+        return rules
+
+    def earlier_rules(self) -> Iterator[Rules]:
+        """The kept rules that are not the present ones, in the order of their hashes."""
+        present = self.rules.hash
+        for path in sorted(self.kept_rules.glob("*.yaml")):
+            rules = self.rules_of(path.stem)
+            if rules is not None and path.stem != present:
+                yield rules
 
     @property
     def settings(self) -> Settings:
@@ -95,3 +136,13 @@ class Workspace:
                 + (f" There are: {', '.join(projects)}." if projects else ""),
             )
         return projects[name]
+
+    def _kept(self, rules_hash: str) -> Path:
+        return self.kept_rules / f"{rules_hash}.yaml"
+
+
+def _parsed(path: Path, content: bytes) -> Rules:
+    try:
+        return rules_file.parse(content.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path} is not UTF-8: {error}.") from error

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import corpus, pools
+from store import corpus, mappings, pools
 from store.judgments import Table
+from store.mappings import Mapped
 from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
@@ -21,7 +21,7 @@ UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 
 @dataclass(frozen=True)
 class Dataset:
-    """Judged queries and items of one project under one set of rules."""
+    """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules."""
 
     name: str
     rules: Rules
@@ -32,6 +32,7 @@ class Dataset:
     pools: Sequence[Pool]
     run: Sequence[ScoredDoc]
     judgments: Sequence[Judgment]
+    mapped: Sequence[Mapped]
 
     @cached_property
     def consensus(self) -> Consensus:
@@ -66,32 +67,27 @@ class Dataset:
 
 
 def load(workspace: Workspace, project: str) -> Dataset:
-    """Gather a project's data. Judgments on queries and items that left the corpus are left out."""
-    chosen, rules = workspace.project(project), workspace.rules
-    judgments = Table(workspace.judgments / str(chosen.id)).current()
-    _same_rules(project, judgments, rules)
+    """Gather a project's data. Judgments on queries and items that left the corpus are left out.
+
+    Raises Unreadable for judgments of earlier rules, unless the settings say what their grades are now.
+    """
+    chosen, rules, settings = workspace.project(project), workspace.rules, workspace.settings
     queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
     items = {i.doc_id: i for i in corpus.items(workspace.corpus)}
     fits = pools.fitting(chosen, queries.values(), items.values())
     made = pools.load(workspace.pools).values()
+    given = Table(workspace.judgments / str(chosen.id)).current()
+    given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
+    judgments, mapped = mappings.bring(given, rules, settings.mappings, workspace.rules_of)
     return Dataset(
         name=project,
         rules=rules,
-        settings=workspace.settings,
-        media=Media(workspace.root, workspace.settings.media),
+        settings=settings,
+        media=Media(workspace.root, settings.media),
         items=items,
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
         run=pools.run(workspace.pools, fits),
-        judgments=[j for j in judgments if j.query_id in queries and (not j.doc_id or j.doc_id in items)],
+        judgments=judgments,
+        mapped=mapped,
     )
-
-
-def _same_rules(project: str, judgments: Sequence[Judgment], rules: Rules) -> None:
-    others = sorted({j.rules_hash for j in judgments} - {rules.hash})
-    if others:
-        raise Unreadable(
-            f"The project {project!r} holds answers given under the rules {', '.join(others)}; the workspace's are "
-            f"{rules.hash}.",
-            mend="Restore rules.yaml: answers of different rules are never mixed.",
-        )

@@ -1,5 +1,6 @@
 """Projects in Label Studio: made once, with their config, instructions, votes, media storage and backend."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,13 +43,29 @@ def update(client: "LabelStudio", project: Project, rules: Rules) -> list[str]:
     if "label_config" in changed and there.total_annotations_number:
         raise Mendable(
             f"The config of project {project.id} cannot change: it holds {there.total_annotations_number} answers.",
-            why="They were given under the present rules and cards, and are read by them.",
-            mend="Restore rules.yaml, or make another project: --project NAME.",
+            why="They were given to what the present config shows.",
+            mend="Make another project for the new rules: --project NAME. The answers of this one stay; "
+            "[mappings.HASH] in settings.toml says what they are now. Or restore rules.yaml.",
         )
     if changed:
         with explained(f"updating project {project.id}"):
             client.projects.update(project.id, **changed)
     return sorted(changed)
+
+
+def refuse_earlier(client: "LabelStudio", project: Project, rules: Rules, earlier: Iterable[Rules]) -> None:
+    """Raise Mendable where a project still shows the config of earlier rules; one that somebody wrote may pass."""
+    outdated = {_config(project, one) for one in earlier} - {_config(project, rules)}
+    if not outdated:
+        return
+    with explained(f"looking at project {project.id}"):
+        there = client.projects.get(project.id)
+    if there.label_config in outdated:
+        raise Mendable(
+            f"Project {project.id} still shows the config of earlier rules.",
+            why="Its annotators would answer in other words than those that their answers are read by.",
+            mend="`ls-retrieval init` brings it to the present rules, or says how to go on where it has answers.",
+        )
 
 
 def ensure_media(client: "LabelStudio", project: Project, folder: Path) -> None:
@@ -94,9 +111,13 @@ def _forget(client: "LabelStudio", project: Project, url: str) -> None:
             client.webhooks.delete(hook.id)
 
 
+def _config(project: Project, rules: Rules) -> str:
+    return form(project.form).xml(rules, project.query, project.candidates)
+
+
 def _wanted(project: Project, rules: Rules) -> dict[str, Any]:
     return {
-        "label_config": form(project.form).xml(rules, project.query, project.candidates),
+        "label_config": _config(project, rules),
         "expert_instruction": rules.guideline(),
         "show_instruction": False,
         "maximum_annotations": project.votes,

@@ -13,6 +13,7 @@ from label_configs.forms.envelope import Annotation, Filled
 from label_configs.records import Judgment
 from label_configs.rules import Rules
 from store.judgments import Known, Table
+from store.mappings import RulesOf
 from store.settings import Project
 from sync.tasks import BEGINNING, TIME, Row, changed_since
 
@@ -37,7 +38,7 @@ def pull(
     client: "LabelStudio",
     project: Project,
     table: Table,
-    rules: Rules,
+    rules_of: RulesOf,
     pseudonym_key: str,
     *,
     page_size: int = 100,
@@ -45,7 +46,8 @@ def pull(
 ) -> Pulled:
     """Read what changed since the last pull into the table. Killed at any point, it goes on where data ends.
 
-    The bookmark stays before a task that cannot be read, so that its answers come once the cause is mended.
+    rules_of: the rules of a hash, None for one that nobody remembers; each task is read by the rules it was made
+    under. The bookmark stays before a task that cannot be read, so that its answers come once the cause is mended.
     """
     known = table.known()
     by_task: dict[int, set[int]] = {}
@@ -55,7 +57,7 @@ def pull(
     for rows in changed_since(client, project.id, _since(table.cursor()), page_size=page_size):
         fresh: list[Judgment] = []
         for row in rows:
-            complete &= _read(row, project, rules, pseudonym_key, known, pulled, fresh)
+            complete &= _read(row, project, rules_of, pseudonym_key, known, pulled, fresh)
         table.append(fresh, known)
         for judgment in fresh:
             by_task.setdefault(judgment.task_id, set()).add(judgment.annotation_id)
@@ -88,7 +90,7 @@ def _since(cursor: str | None) -> str:
 def _read(
     row: Row,
     project: Project,
-    rules: Rules,
+    rules_of: RulesOf,
     pseudonym_key: str,
     known: Mapping[int, Known],
     pulled: Pulled,
@@ -100,7 +102,7 @@ def _read(
         return True
     try:
         task = envelope.read(row, project.id)
-        _same_rules(task, rules)
+        rules = _rules(task, rules_of)
         decode = form(task.form).judgments
     except Mendable as error:
         if str(error) not in pulled.problems:
@@ -120,13 +122,15 @@ def _read(
     return True
 
 
-def _same_rules(task: Filled, rules: Rules) -> None:
-    if task.rules_hash != rules.hash:
+def _rules(task: Filled, rules_of: RulesOf) -> Rules:
+    rules = rules_of(task.rules_hash)
+    if rules is None:
         raise Unreadable(
-            f"project {task.project}, task {task.task_id} was pushed under the rules {task.rules_hash}, "
-            f"the workspace's are {rules.hash}.",
-            mend="Restore rules.yaml: answers of different rules are never mixed.",
+            f"project {task.project}, task {task.task_id} was made under the rules {task.rules_hash}, which the "
+            "workspace does not hold.",
+            mend=f"Put their file back into the workspace, as rules/{task.rules_hash}.yaml.",
         )
+    return rules
 
 
 def _tombstones(row: Row, held: Iterable[int], known: Mapping[int, Known], project: Project) -> list[Judgment]:

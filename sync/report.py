@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from label_configs.records import Judgment
+from store.mappings import Mapped
 from sync import evaluation
 from sync.agreement import alpha
 from sync.consensus import grades
@@ -22,6 +23,7 @@ class Summary(TypedDict):
 
     judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
+    mapped: judgments of earlier rules, and how their grades were read.
     """
 
     queries: int
@@ -41,6 +43,7 @@ class Summary(TypedDict):
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
     bias: dict[str, float]
+    mapped: list[Mapped]
 
 
 def summary(data: Dataset) -> Summary:
@@ -68,6 +71,7 @@ def summary(data: Dataset) -> Summary:
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,
+        mapped=list(data.mapped),
     )
 
 

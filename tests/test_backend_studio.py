@@ -11,6 +11,7 @@ import requests
 import tiny
 from label_studio_sdk import LabelStudio
 
+from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from ls_retrieval import compose, serve
 from ls_retrieval.serve import Filler, running_backend
@@ -190,6 +191,26 @@ def test_a_bare_task_that_cannot_be_filled_is_named_once_and_stops_no_other(
     shutil.copy(setting.workspace.root / "media" / "red-bar.png", setting.workspace.root / "media" / "pink-bar.png")
     one.project(project)
     assert is_complete(setting.task("pictures", bad))
+
+
+def test_filling_keeps_the_rules_and_waits_while_the_project_shows_earlier_ones(
+    setting: Setting, studio: Studio, tmp_path: Path
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(setting.workspace.root, tmp_path / "workspace")))
+    shutil.rmtree(workspace.kept_rules, ignore_errors=True)
+    (task_id,) = setting.bring("pictures", {"data": {"query": "media/blue-bar.png"}})
+    project, one = setting.project("pictures").id, filler(setting._replace(workspace=workspace), studio)
+    rules = workspace.rules_path.read_text()
+    workspace.keep_rules(workspace.rules)
+    workspace.rules_path.write_text(rules.replace("label: Exact", "label: Perfect"))
+    with pytest.raises(Mendable, match="shows the config of earlier rules"):
+        one.project(project)
+    assert not is_complete(setting.task("pictures", task_id))
+    shutil.rmtree(workspace.kept_rules)
+    workspace.rules_path.write_text(rules)
+    one.project(project)
+    assert is_complete(setting.task("pictures", task_id))
+    assert [path.read_text() for path in workspace.kept_rules.iterdir()] == [rules]
 
 
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:

@@ -13,10 +13,13 @@ import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace, pool
 
+from label_configs.rules import preset
 from ls_retrieval import cli
 from ls_retrieval.studio import Account, Studio
 from store import pools
+from store.judgments import Table
 from store.workspace import Workspace
+from sync.bucket import manifest, open_bucket
 from sync.formats import FORMATS, Format
 from sync.tasks import listing
 
@@ -205,6 +208,26 @@ def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> N
     assert json.loads((tmp_path / "figures.json").read_text())["gold_accuracy"] == 0.5
 
 
+def test_earlier_answers_are_refused_until_a_mapping_says_what_they_are_and_the_report_says_so(
+    run: Run, tmp_path: Path
+) -> None:
+    workspace = make_workspace(tmp_path)
+    earlier = workspace.rules.hash
+    workspace.keep_rules(workspace.rules)
+    workspace.rules_path.write_text(preset("binary"))
+    for command in ("report", "export"):
+        code, out, err = run(command, "-w", tmp_path)
+        assert (code, out) == (1, "")
+        assert f"project 7: 16 judgments of the rules {earlier}, for which there is no mapping" in err
+    with workspace.settings_path.open("a") as file:
+        file.write(f'[mappings.{earlier}]\nto = "{workspace.rules.hash}"\n3 = 1\n2 = 1\n0 = 0\n')
+    code, out, _ = run("report", "-w", tmp_path)
+    assert code == 0
+    assert f"of the rules {earlier}" in out
+    assert "14 by a mapping, 2 left out" in out
+    assert run("export", "-w", tmp_path)[0] == 0
+
+
 def test_a_dry_sync_says_the_version_and_writes_nothing(run: Run, tmp_path: Path) -> None:
     root = make_workspace(tmp_path / "w").root
     before = sorted(root.rglob("*"))
@@ -276,3 +299,65 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     code, _, err = run("sync", *live, "--to", bucket)
     assert code == 1
     assert "pseudonym key is not the one" in err
+
+
+def answer_all(client: LabelStudio, project: int) -> None:
+    """Every open task gets a 3 for its first candidate and a 1 for the others."""
+    for task in listing(client, project):
+        if not task["total_annotations"]:
+            grades = {n: 1 if n else 3 for n in range(len(task["data"]["candidates"]))}
+            client.annotations.create(task["id"], result=tiny.graded_answer(grades))
+
+
+def test_rules_that_change_on_the_way_lose_no_answer_and_mix_none_unsaid(
+    run: Run, studio: Studio, sdk: Callable[[Account], LabelStudio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, bucket = make_workspace(tmp_path / "w", candidates="text", labelled=False), tmp_path / "bucket"
+    live = ("-w", workspace.root, "-p", "live")
+    monkeypatch.setenv("LABEL_STUDIO_URL", studio.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", studio.admin.token)
+    run("init", *live, "--candidates", "text")
+    assert run("push", *live)[1] == "3 tasks made, 0 were there, 0 removed\n"
+    client, project = sdk(studio.admin), workspace.project("live").id
+
+    # another label stands in the config: push waits for init, and replaces what nobody has answered
+    workspace.rules_path.write_text(preset().replace("label: Exact", "label: Perfect"))
+    code, _, err = run("push", *live)
+    assert code == 1
+    assert "still shows the config of earlier rules" in err
+    assert run("init", *live, "--candidates", "text")[0] == 0
+    assert run("push", *live)[1] == "3 tasks made, 0 were there, 3 removed\n"
+    first, *others = (task["id"] for task in listing(client, project))
+    for task_id in others:
+        client.tasks.delete(str(task_id))
+    answer_all(client, project)
+    earlier = workspace.rules.hash
+
+    # another meaning: the answered task stays, those that are pushed now are of the new rules
+    changed = workspace.rules_path.read_text().replace("negative: [0]", "negative: [0, 1]")
+    workspace.rules_path.write_text(changed)
+    assert run("push", *live)[1] == "2 tasks made, 1 were there, 0 removed\n"
+    answer_all(client, project)
+    assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
+    given = Table(workspace.judgments / str(project)).current()
+    assert {(j.task_id == first, j.rules_hash) for j in given} == {(True, earlier), (False, workspace.rules.hash)}
+    old = [j.value for j in given if j.task_id == first]
+
+    code, _, err = run("export", *live)
+    assert code == 1
+    assert f"project {project}: {len(old)} judgments of the rules {earlier}, for which there is no mapping" in err
+    with workspace.settings_path.open("a") as file:
+        file.write(f'[mappings.{earlier}]\nto = "{workspace.rules.hash}"\n3 = 3\n1 = 0\n')
+    assert run("export", *live, "--formats", "trec", "--out", tmp_path / "out")[0] == 0
+    qrels = (tmp_path / "out" / "trec" / "qrels.txt").read_text().splitlines()
+    assert len(qrels) == len(given)
+    assert [sum(line.endswith(f" {n}") for line in qrels) for n in (3, 0)] == [3, old.count("1")]
+    assert f"{len(old)} by a mapping, 0 left out" in run("report", *live)[1]
+
+    assert run("sync", *live, "--to", bucket, "--formats", "trec")[0] == 0
+    assert run("sync", *live, "--to", bucket, "--formats", "trec")[1].endswith(": 0 bytes written\n")
+    published = manifest(open_bucket(str(bucket)))
+    assert published is not None
+    mapped = {"rules_hash": earlier, "grades": {"1": 0, "3": 3}, "judgments": len(old), "left_out": 0}
+    assert published["rules"]["hash"] == workspace.rules.hash
+    assert published["figures"]["mapped"] == [mapped]

@@ -90,3 +90,13 @@ def test_the_example_rows_of_the_readme_are_read(tmp_path: Path) -> None:
     (asked,) = corpus.queries(tmp_path / "queries.jsonl")
     assert asked.positives == (found.doc_id,)
     assert found.modality == "image"
+
+
+def test_every_example_of_settings_is_read(tmp_path: Path) -> None:
+    from store import settings
+
+    examples = [example for page in PAGES for example in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    assert len(examples) > 1
+    for example in examples:
+        (tmp_path / "settings.toml").write_text(example, "utf-8")
+        assert settings.load(tmp_path / "settings.toml") != settings.Settings()

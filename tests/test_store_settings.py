@@ -8,7 +8,7 @@ import pytest
 from label_configs import rules
 from label_configs.errors import Mendable, Unreadable
 from store import settings
-from store.settings import Encoder, Gates, Project, Settings
+from store.settings import Earlier, Encoder, Gates, Project, Settings
 from store.workspace import Workspace
 
 PROJECT = Project(id=12, query="text", candidates="image", mode="assist", votes=3)
@@ -122,6 +122,75 @@ def test_a_workspace_reads_its_rules_and_names_the_file_that_is_not_utf8(tmp_pat
     workspace.rules_path.write_bytes(b"name: gr\xf6\xdfer\n")
     with pytest.raises(Unreadable, match=r"rules\.yaml is not UTF-8"):
         _ = workspace.rules
+
+
+CHANGED = rules.preset().replace("Everything", "All")
+HASH, NEXT = rules.parse(rules.preset()).hash, rules.parse(CHANGED).hash
+
+
+def test_rules_are_kept_once_byte_by_byte_and_found_by_their_hash_when_rules_yaml_has_changed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.rules_path.write_text(f"# written by hand\n{rules.preset()}")
+    assert workspace.rules_of(HASH) == workspace.rules  # not kept yet, but there
+    workspace.keep_rules(workspace.rules)
+    kept = workspace.kept_rules / f"{HASH}.yaml"
+    assert kept.read_bytes() == workspace.rules_path.read_bytes()
+    workspace.rules_path.write_text(rules.preset().replace("name: default", "name: other"))  # no change of meaning
+    workspace.keep_rules(workspace.rules)
+    assert kept.read_text().startswith("# written by hand\n")
+    workspace.rules_path.write_text(CHANGED)
+    workspace.keep_rules(workspace.rules)
+    assert [path.stem for path in sorted(workspace.kept_rules.iterdir())] == sorted([HASH, NEXT])
+    assert workspace.rules_of(HASH) == rules.parse(rules.preset())
+    assert [one.hash for one in workspace.earlier_rules()] == [HASH]
+
+
+def test_rules_that_changed_while_they_were_in_use_are_not_kept_under_a_wrong_name(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.rules_path.write_text(CHANGED)
+    with pytest.raises(Mendable, match="was changed while it was in use"):
+        workspace.keep_rules(rules.parse(rules.preset()))
+    assert not workspace.kept_rules.exists()
+
+
+@pytest.mark.parametrize("rules_hash", ["", "0" * 16, "../rules", "../../etc/passwd", f"{HASH}\n", HASH.upper()])
+def test_a_hash_that_nobody_knows_has_no_rules_and_reaches_no_other_file(tmp_path: Path, rules_hash: str) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.rules_path.write_text(rules.preset())
+    workspace.keep_rules(workspace.rules)
+    assert workspace.rules_of(rules_hash) is None
+
+
+def test_kept_rules_that_somebody_changed_are_named_and_not_used(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.rules_path.write_text(rules.preset())
+    workspace.keep_rules(workspace.rules)
+    kept = workspace.kept_rules / f"{HASH}.yaml"
+    kept.write_text(CHANGED)
+    with pytest.raises(Unreadable, match=f"{HASH}.yaml was changed: it holds the rules {NEXT}"):
+        workspace.rules_of(HASH)
+
+
+def test_a_mapping_names_earlier_grades_present_ones_and_the_rules_that_it_was_written_for(tmp_path: Path) -> None:
+    text = f'[mappings.{HASH}]\nto = "{NEXT}"\n3 = 3\n2 = 3\n0 = 0\n[mappings.{NEXT}]\n'
+    assert settings.load(written(tmp_path, text)).mappings == {
+        HASH: Earlier(to=NEXT, **{"3": 3, "2": 3, "0": 0}),
+        NEXT: Earlier(),
+    }
+
+
+def test_everything_that_is_wrong_with_a_mapping_is_told_together(tmp_path: Path) -> None:
+    text = f'[mappings.main]\n[mappings.{HASH}]\nto = "new"\n3 = "3"\nexact = 3\n02 = 2\n1 = -1\n0 = true\n'
+    problems = refused(written(tmp_path, text)).problems
+    assert sorted(problem.partition(": ")[0] for problem in problems) == [
+        f"mappings.{HASH}.0",
+        f"mappings.{HASH}.02",
+        f"mappings.{HASH}.1",
+        f"mappings.{HASH}.3",
+        f"mappings.{HASH}.exact",
+        f"mappings.{HASH}.to",
+        "mappings.main.[key]",
+    ]
 
 
 def test_an_unknown_project_is_refused_with_the_names_there_are(tmp_path: Path) -> None:

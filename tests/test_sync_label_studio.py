@@ -19,11 +19,12 @@ from label_configs.forms import form
 from label_configs.forms import graded as graded_form
 from label_configs.forms.envelope import KEY, Task
 from label_configs.records import Candidate, Item, Judgment, Pool, Query
-from label_configs.rules import CANT_JUDGE
+from label_configs.rules import CANT_JUDGE, Rules
 from ls_retrieval.admin import Wanted, init
 from ls_retrieval.studio import Account, Studio
 from store.corpus import bare_query_id
 from store.judgments import Table
+from store.mappings import RulesOf
 from store.media import Media
 from store.settings import Media as MediaSettings
 from store.settings import Project
@@ -57,13 +58,17 @@ class Bench:
         return push(self.client, self.project, self.tasks(*queries), **more)
 
     def pull(self, **more: Any) -> Pulled:
-        return pull(self.client, self.project, self.table, RULES, KEY_OF_NAMES, **more)
+        return pull(self.client, self.project, self.table, remembering(RULES), KEY_OF_NAMES, **more)
 
     def ids(self) -> list[int]:
         return [task["id"] for task in listing(self.client, self.project.id)]
 
     def parts(self) -> list[dict[str, Any]]:
         return [row for path in sorted(self.table.folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def remembering(*rules: Rules) -> RulesOf:
+    return {one.hash: one for one in rules}.get
 
 
 def pool_of(query_id: str) -> Pool:
@@ -197,9 +202,25 @@ def test_changed_rules_reach_a_project_without_answers_and_no_other(bench: Bench
     assert projects.update(bench.client, bench.project, RULES) == ["expert_instruction", "label_config"]
     bench.push("q1")
     bench.client.annotations.create(bench.ids()[0], result=answer(3, 0, 0))
-    with pytest.raises(Mendable, match="holds 1 answers"):
+    with pytest.raises(Mendable, match="holds 1 answers") as refused:
         projects.update(bench.client, bench.project, changed)
+    assert "another project" in refused.value.mend
     assert projects.update(bench.client, bench.project, RULES) == []
+
+
+def test_a_project_that_shows_the_config_of_earlier_rules_is_refused_and_one_of_its_own_making_is_not(
+    bench: Bench,
+) -> None:
+    worded = rules_file.parse(rules_file.preset().replace("Everything", "All"))  # stands in no config
+    labelled = rules_file.parse(rules_file.preset().replace("label: Exact", "label: Perfect"))
+    projects.refuse_earlier(bench.client, bench.project, RULES, [])
+    projects.refuse_earlier(bench.client, bench.project, worded, [RULES])
+    projects.refuse_earlier(bench.client, bench.project, RULES, [labelled])
+    with pytest.raises(Mendable, match="shows the config of earlier rules"):
+        projects.refuse_earlier(bench.client, bench.project, labelled, [RULES, worded])
+    config = form("graded").xml(RULES, "text", "text").replace("Guideline", "How to")
+    bench.client.projects.update(bench.project.id, label_config=config)
+    projects.refuse_earlier(bench.client, bench.project, labelled, [RULES, worded])
 
 
 def test_a_backend_is_connected_once_and_one_that_moved_leaves_nothing_behind(bench: Bench, stand_in: str) -> None:
@@ -429,16 +450,32 @@ def test_an_answer_that_cannot_be_read_is_named_and_stops_no_other(bench: Bench,
     assert bench.pull().problems == []
 
 
-def test_answers_under_other_rules_wait_until_the_rules_are_back(bench: Bench, ada: LabelStudio) -> None:
+def test_answers_are_read_by_the_rules_that_their_task_was_made_under(bench: Bench, ada: LabelStudio) -> None:
+    fewer = rules_file.parse(rules_file.preset("binary"))
+    changed = replace(bench, presenter=replace(bench.presenter, rules=fewer))
+    bench.push("q1")
+    ada.annotations.create(bench.ids()[0], result=answer(3, 2, 0))
+    changed.push("q1", "q2")
+    ada.annotations.create(bench.ids()[1], result=answer(1, 0, 3))  # there is no 3 under these rules
+    both = remembering(RULES, fewer)
+    pulled = pull(bench.client, bench.project, bench.table, both, KEY_OF_NAMES)
+    assert (pulled.new, len(pulled.problems)) == (2, 1)
+    assert "'3' is not one of the answers" in pulled.problems[0]
+    assert [(j.query_id, j.value, j.rules_hash) for j in bench.table.current()] == [
+        *[("q1", value, RULES.hash) for value in "320"],
+        *[("q2", value, fewer.hash) for value in "10"],
+    ]
+
+
+def test_answers_under_rules_that_nobody_remembers_wait_until_they_are_back(bench: Bench, ada: LabelStudio) -> None:
     bench.push("q1", "q2")
     first, second = bench.ids()
     ada.annotations.create(first, result=answer(3, 0, 0))
     ada.annotations.create(second, result=answer(3, 0, 0))
-    other = rules_file.parse(rules_file.preset().replace("positive: [3, 2]", "positive: [3]"))
-    refused = pull(bench.client, bench.project, bench.table, other, KEY_OF_NAMES, page_size=1)
+    refused = pull(bench.client, bench.project, bench.table, remembering(), KEY_OF_NAMES, page_size=1)
     assert refused.new == 0
     assert [f"task {first} " in p or f"task {second} " in p for p in refused.problems] == [True, True]
-    assert all("Restore rules.yaml" in problem for problem in refused.problems)
+    assert all(f"as rules/{RULES.hash}.yaml" in problem for problem in refused.problems)
     assert bench.pull().new == 2
 
 

@@ -16,6 +16,7 @@ from label_configs.rules import CANT_JUDGE, parse, preset
 from store import pools
 from store.judgments import Table
 from store.settings import Gates, Splits
+from store.workspace import Workspace
 from sync import gates
 from sync.agreement import alpha
 from sync.consensus import consensus, grades
@@ -248,14 +249,52 @@ def test_answers_on_what_left_the_corpus_are_left_out(tmp_path: Path) -> None:
     assert pairs == [("q1", d) for d in ("d1", "d3", "d4", "d5", "d6")]
 
 
+CHANGED = preset().replace("negative: [0]", "negative: [0, 1]")
+
+
+def under_changed_rules(root: Path, mapping: str) -> Workspace:
+    """The 16 judgments by ada and bob of earlier rules, one by cleo of the present ones, and what a mapping says."""
+    workspace = make_workspace(root, settings=mapping)
+    workspace.keep_rules(workspace.rules)
+    workspace.rules_path.write_text(CHANGED)
+    later = [grade("q2", "d1", 1, "cleo", annotation_id=90, rules_hash=parse(CHANGED).hash)]
+    Table(workspace.judgments / "7").append(later, {})
+    return workspace
+
+
 def test_answers_of_other_rules_are_refused_not_reinterpreted(tmp_path: Path) -> None:
-    workspace = make_workspace(tmp_path)
-    changed = preset().replace("negative: [0]", "negative: [0, 1]")
-    workspace.rules_path.write_text(changed)
-    with pytest.raises(Unreadable, match=RULES.hash) as refused:
-        load(workspace, "main")
-    assert parse(changed).hash in str(refused.value)
-    assert "Restore rules.yaml" in refused.value.mend
+    with pytest.raises(Unreadable, match=parse(CHANGED).hash) as refused:
+        load(under_changed_rules(tmp_path, ""), "main")
+    assert refused.value.problems == (
+        f"project 7: 16 judgments of the rules {RULES.hash}, for which there is no mapping",
+    )
+
+
+def test_a_mapping_brings_answers_of_other_rules_into_the_consensus_and_the_figures_say_so(tmp_path: Path) -> None:
+    data = load(under_changed_rules(tmp_path, f"[mappings.{RULES.hash}]\n3 = 2\n2 = 2\n0 = 0\n"), "main")
+    assert {j.rules_hash for j in data.judgments} == {parse(CHANGED).hash}
+    assert {(q.query_id, q.doc_id): q.relevance for q in data.qrels} == {
+        ("q1", "d1"): 2,
+        ("q1", "d2"): 2,
+        ("q1", "d3"): 0,
+        ("q1", "d4"): 2,
+        ("q1", "d5"): data.qrels[4].relevance,  # the two disagree
+        ("q1", "d6"): 0,
+        ("q2", "d1"): 1,
+        ("q2", "d4"): 0,  # the two 1 of q2 and d2 are left out
+    }
+    assert summary(data)["mapped"] == [
+        {"rules_hash": RULES.hash, "grades": {"0": 0, "2": 2, "3": 2}, "judgments": 14, "left_out": 2}
+    ]
+
+
+def test_a_mapping_that_cannot_be_is_refused_with_everything_that_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable) as refused:
+        load(under_changed_rules(tmp_path, f"[mappings.{RULES.hash}]\n5 = 2\n3 = 4\n"), "main")
+    assert [problem.partition(" maps ")[2] for problem in refused.value.problems] == [
+        "3 to 4, which is no grade of the present rules",
+        "5, which is no grade of those rules",
+    ]
 
 
 # report

@@ -1,6 +1,7 @@
 # make demo   the whole job on real pictures, into workspace/demo
 # make up     Label Studio and the backend on that workspace, until Ctrl-C
 # make test   everything that checks the project
+# make screenshots   the pictures in docs/forms, anew
 PYTHON ?= python3
 PACK ?=
 SHELL := bash
@@ -13,7 +14,7 @@ progress = sed -nE \
   -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test format clean
+.PHONY: help install demo up test screenshots format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -32,6 +33,9 @@ test: install $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+screenshots: install $(VENV)/.dev
+	$(VENV)/bin/python docs/screenshots.py
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .

@@ -120,6 +120,7 @@ def prepare(
     *,
     mode: Mode = "assist",
     asked: str = QUERY,
+    described: str = "One bus, and no other.",
     candidates: Sequence[Item] = (),
 ) -> Screen:
     """A project of that form and direction with one task of eight candidates, or the first of them."""
@@ -132,7 +133,7 @@ def prepare(
     project = int(made.id or 0)
     storage = client.import_storage.local
     storage.create(project=project, path=str(root / FOLDER), title="media", use_blob_urls=True)
-    task = _task(form_name, _query(query, asked), list(candidates) or items(shown))
+    task = _task(form_name, _query(query, asked, described), list(candidates) or items(shown))
     grades = SUGGESTED[: len(task["data"]["candidates"])]
     regions = chosen.suggestion([Suggested(grade, grade - n / 100) for n, grade in enumerate(grades)])
     predicted = {"model_version": "m1", "score": 0.5, "result": regions}
@@ -161,9 +162,9 @@ def _task(form_name: str, query: Query, candidates: Sequence[Item]) -> Mapping[s
     return form(form_name).tasks(pool, query, content, by_id, RULES, per_screen=8)[0]
 
 
-def _query(modality: Modality, asked: str) -> Query:
+def _query(modality: Modality, asked: str, described: str) -> Query:
     if modality == "text":
-        return Query(query_id="q1", text=asked, granularity="instance", description="One bus, and no other.")
+        return Query(query_id="q1", text=asked, granularity="instance", description=described)
     return Query(query_id="q1", modality=modality, uri=_uri(modality, 0))
 
 

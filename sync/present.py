@@ -6,7 +6,7 @@ from typing import Any
 
 from label_configs import cards
 from label_configs.forms import form
-from label_configs.forms.envelope import Task
+from label_configs.forms.envelope import KEY, Task
 from label_configs.records import Item, Pool, Query, digest
 from label_configs.rules import Rules
 from store.media import Media
@@ -41,15 +41,19 @@ class Presenter:
         """The tasks of arranged pools, each with its prediction; a blind query of an assist project has none."""
         for pool in pools:
             for task in self.screens(pool, self.queries[pool.query_id]):
-                silent = self.project.mode == "assist" and not self.assisted(pool.query_id)
+                silent = task["meta"][KEY].get("assisted") is False
                 yield {**task, "predictions": [] if silent else [self.predict(task, pool)]}
 
     def screens(self, pool: Pool, query: Query) -> list[Task]:
-        """The tasks of one pool, without predictions."""
+        """The tasks of one pool, without predictions. Those of an assist project say whether it assists with them."""
         docs = {c.doc_id: self.items[c.doc_id] for c in pool.candidates}
         shown_as = {doc_id: cards.card(item, self.media.shown(item)) for doc_id, item in docs.items()}
         shown = query.text if query.modality == "text" else self.media.shown(query)
-        return form(self.project.form).tasks(pool, query, shown, shown_as, self.rules, per_screen=self.per_screen)
+        made = form(self.project.form).tasks(pool, query, shown, shown_as, self.rules, per_screen=self.per_screen)
+        if self.project.mode == "assist":
+            for task in made:
+                task["meta"][KEY]["assisted"] = self.assisted(pool.query_id)
+        return made
 
     def assisted(self, query_id: str) -> bool:
         """Whether annotators see the model's order and grades for this query; decided by a hash of its id."""

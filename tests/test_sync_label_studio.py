@@ -554,7 +554,7 @@ def test_an_assist_project_keeps_a_share_of_its_queries_blind(bench: Bench) -> N
     assert helped.count(False) / 2000 == pytest.approx(0.2, abs=0.03)
     for query_id in ("q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8"):
         (task,) = assisting.tasks([pool_of(query_id)])
-        assert bool(task["predictions"]) == assisting.assisted(query_id)
+        assert bool(task["predictions"]) == task["meta"]["ls_retrieval"]["assisted"] == assisting.assisted(query_id)
 
 
 # errors

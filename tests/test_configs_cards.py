@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from label_configs import cards
+from label_configs.cards import Card
 from label_configs.errors import Mendable
 from label_configs.records import Item, Modality
 
@@ -69,14 +70,14 @@ def as_shown(text: str) -> str:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 @example("x\r\r    y")
 def test_any_text_comes_back_as_it_was_and_adds_no_element(text: str) -> None:
-    for read in readings(cards.card(Item(doc_id="d", text=text), "")):
+    for read in readings(cards.card(Item(doc_id="d", text=text), "").html):
         assert read.text == as_shown(text)
         assert read.elements == [("div", {"class": "lsr-text"})]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_and_titles_are_shown_and_do_nothing(text: str) -> None:
-    for read in readings(cards.card(Item(doc_id="d", text=text, title="T " + text), "")):
+    for read in readings(cards.card(Item(doc_id="d", text=text, title="T " + text), "").html):
         assert read.text == as_shown(f"{as_shown('T ' + text)}\n{as_shown(text)}")
         assert read.elements == [("div", {"class": "lsr-text"}), ("b", {})]
 
@@ -90,7 +91,7 @@ def test_text_holds_no_uri_for_label_studio_to_resolve_and_no_variable_to_fill()
 def test_a_media_card_is_one_element_with_one_uri(modality: Modality, element: str) -> None:
     source = "/data/local-files/?d=a%20b&x=\"><script>'$query{{idx}}*b*"
     item = Item(doc_id="d", modality=modality, uri="x", text="<b>caption</b>", title="t")
-    for read in readings(cards.card(item, source)):
+    for read in readings(cards.card(item, source).html):
         [(tag, attributes)] = read.elements
         assert (tag, attributes["class"], attributes["src"]) == (element, "lsr-media", source)
         assert read.text == ""
@@ -98,7 +99,7 @@ def test_a_media_card_is_one_element_with_one_uri(modality: Modality, element: s
 
 def test_a_text_card_does_not_show_the_id_and_no_card_gives_it_away() -> None:
     item = Item(doc_id="secret-7", text="seen", metadata={"role": "gold"})
-    assert cards.card(item, "") == '<div class="lsr-text">seen</div>'
+    assert cards.card(item, "") == Card('<div class="lsr-text">seen</div>')
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_every_change_of_meaning_changes_the_hash(old: str, new: str) -> None:
 
 def test_no_grades_at_all_are_refused() -> None:
     with pytest.raises(Unreadable) as caught:
-        Rules("none", "?", (), frozenset(), frozenset())
+        Rules(name="none", question="?", grades=(), positive=frozenset(), negative=frozenset())
     assert caught.value.problems == ("there must be at least two grades", "there is no positive grade")
 
 
@@ -77,7 +77,7 @@ def test_no_grades_at_all_are_refused() -> None:
     [
         ("value: 1", "value: 2", "a grade stands twice in [2, 2, 0]"),
         ("value: 1", "value: -1", "grades must be 0 or more, found -1"),
-        ("label: Feline", "label: Cat", "two grades have the same label"),
+        ("label: Feline", "label: Cat", "labels, codes and flags stand once each: ['Cat']"),
         ("label: Feline", "label: '2'", "labels read as another answer: ['2']"),
         ("label: Feline", "label: '?'", "labels read as another answer: ['?']"),
         ("label: Feline", "label: cant_judge", "labels read as another answer: ['cant_judge']"),
@@ -99,7 +99,7 @@ def test_all_contradictions_are_told_together() -> None:
     text = TEXT.replace("value: 1", "value: 0").replace("[2]", "[0, 9]").replace("label: Other", "label: Cat")
     assert problems(text) == (
         "a grade stands twice in [2, 0, 0]",
-        "two grades have the same label",
+        "labels, codes and flags stand once each: ['Cat']",
         "positive names grades that do not exist: [9]",
         "positive and negative share [0]",
     )
@@ -128,16 +128,21 @@ def test_every_preset_is_a_rules_file_of_its_own_name(name: str) -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(Mendable, match="Take one of: default"):
+    with pytest.raises(Mendable, match="Take one of: binary, default, esci"):
         rules.preset("defualt")
 
 
-def test_annotators_read_every_sentence_in_the_guideline_and_in_the_instruction() -> None:
-    for grade in CATS.grades:
-        assert f"- **{grade.value} {grade.label}**: {grade.sentence}" in CATS.guideline()
-        assert f"<li><b>{grade.value} {grade.label}</b>: {grade.sentence}</li>" in CATS.instruction()
+def test_annotators_read_every_sentence_and_every_example_in_the_guideline() -> None:
+    told = rules.parse(TEXT.replace("It is a cat.}", "It is a cat., example: Tom}"))
+    assert told.guideline() == (
+        "<p><b>Is it a cat?</b></p><ul>"
+        "<li><b>2 Cat</b>: It is a cat&#46; <i>Tom</i></li>"
+        "<li><b>1 Feline</b>: It is related to cats&#46;</li>"
+        "<li><b>0 Other</b>: It is something else&#46;</li>"
+        "<li><b>? Can&#x27;t judge</b>: You cannot tell&#58; it does not load, or you lack the knowledge&#46;</li></ul>"
+    )
 
 
-def test_the_instruction_escapes_what_html_would_read() -> None:
-    text = rules.parse(TEXT.replace("It is a cat.", "<script>x</script> & cats"))
-    assert "&lt;script&gt;x&lt;/script&gt; &amp; cats" in text.instruction()
+def test_the_guideline_escapes_what_html_and_markdown_would_read() -> None:
+    text = rules.parse(TEXT.replace("It is a cat.", "<script>x</script> & **cats**"))
+    assert "&lt;script&gt;x&lt;&#47;script&gt; &amp; &#42;&#42;cats&#42;&#42;" in text.guideline()

@@ -15,7 +15,8 @@ from label_configs.records import digest
 CANT_JUDGE = "cant_judge"
 """The answer of an annotator who cannot tell: neither a grade nor unjudged."""
 CANT_JUDGE_LABEL = "?"
-"""What stands on its button."""
+"""What stands on its button where there is little room."""
+CANT_JUDGE_NAME = "Can't judge"
 _SYNTAX = re.compile(r"[,${}\n]")
 
 

@@ -274,7 +274,7 @@ def test_labels_and_numbers_are_read_as_configs_without_aliases_stored_them(
         (region("pw", "3"), "'pw'", "the graded form has no such control"),
         (region("rel_4", "3"), "'rel_4'", "the task has 4 candidates"),
         (region("rel_1", "7"), "'rel_1'", "'7' is not one of the answers 3, 2, 1, 0, Exact"),
-        (region("rel_1", None), "'rel_1'", "'None' is not one of the answers"),
+        (region("rel_1", None), "'rel_1'", "None is not one of the answers"),
         ({"from_name": "rel_1"}, "'rel_1'", "expected choices, found None"),
         (region("rel_1", "3", value={"choices": ["3", "0"]}), "'rel_1'", "expected one choice, found ['3', '0']"),
         (region("rel_1", "3", value={"rating": 3}), "'rel_1'", "expected choices, found None"),

@@ -6,10 +6,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from label_configs.forms import keys
 from label_configs.records import Modality, Shown
-from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
+from label_configs.rules import CANT_JUDGE, CANT_JUDGE_NAME, Rules
 
 _ROOM = {"text": "460px", "image": "570px", "audio": "600px", "video": "690px"}  # height that cards cannot have
-_CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_LABEL": CANT_JUDGE_LABEL}
+_CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_NAME": CANT_JUDGE_NAME}
 
 
 @cache

@@ -4,6 +4,7 @@ import pytest
 
 from label_configs import rules
 from label_configs.errors import Mendable, Unreadable
+from label_configs.forms import answers
 from label_configs.rules import Grade, Rules
 
 TEXT = """\
@@ -39,6 +40,7 @@ def test_a_rules_file_is_read_into_its_parts() -> None:
         TEXT.replace("positive: [2]", "positive:\n  - 2"),
         TEXT.replace("Is it a cat?", '"Is it a cat?"'),
         TEXT.replace("\n", "\r\n"),
+        TEXT.replace("It is a cat.}", "It is a cat., example: Tom}"),
     ],
 )
 def test_name_comments_and_layout_do_not_change_the_hash(same: str) -> None:
@@ -57,6 +59,10 @@ def test_name_comments_and_layout_do_not_change_the_hash(same: str) -> None:
         ("positive: [2]", "positive: [2, 1]"),
         ("negative: [0]", "negative: [0, 1]"),
         ("negative: [0]", "negative: []"),
+        ("negative: [0]", "negative: [0]\nflags: [vague]"),
+        ("negative: [0]", "negative: [0]\ndissonance: [literal]"),
+        ("negative: [0]", "negative: [0]\nreasons: {after: [1]}"),
+        ("negative: [0]", "negative: [0]\nreasons: {codes: [count]}"),
     ],
 )
 def test_every_change_of_meaning_changes_the_hash(old: str, new: str) -> None:
@@ -64,6 +70,18 @@ def test_every_change_of_meaning_changes_the_hash(old: str, new: str) -> None:
     if old == "value: 2":
         changed = changed.replace("positive: [2]", "positive: [3]")
     assert rules.parse(changed).hash != CATS.hash
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("reasons: {after: [1], codes: ['2']}", "reasons: {after: [1, 2]}"),
+        ("reasons: {codes: [a, flags]}\nflags: [b]", "reasons: {codes: [a]}\nflags: [flags, b]"),
+        ("flags: [a, dissonance]\ndissonance: [b]", "flags: [a]\ndissonance: [dissonance, b]"),
+    ],
+)
+def test_where_one_part_of_the_meaning_ends_and_the_next_begins_changes_the_hash(one: str, other: str) -> None:
+    assert rules.parse(f"{TEXT}{one}\n").hash != rules.parse(f"{TEXT}{other}\n").hash
 
 
 def test_no_grades_at_all_are_refused() -> None:
@@ -76,7 +94,22 @@ def test_no_grades_at_all_are_refused() -> None:
     ("old", "new", "problem"),
     [
         ("value: 1", "value: 2", "a grade stands twice in [2, 2, 0]"),
-        ("value: 1", "value: -1", "grades must be 0 or more, found -1"),
+        ("value: 1", "value: 3", "grades stand from best to worst, [2, 3, 0] do not"),
+        ("question: Is it a cat?", "question: ' '", "the question says nothing"),
+        ("It is a cat.", "' '", "grades without a sentence: [2]"),
+        ("name: cats", 'name: "c\\0ts"', "characters that cannot be shown stand in ['c\\x00ts']"),
+        ("It is a cat.", '"\\ufffe"', "characters that cannot be shown stand in ['\\ufffe']"),
+        ("label: Feline", "label: ' '", "labels and codes must be words without comma, $ and braces: [' ']"),
+        ("label: Feline", 'label: "a\\tb"', "labels and codes must be words without comma, $ and braces: ['a\\tb']"),
+        ("label: Feline", "label: 'a, b'", "labels and codes must be words without comma, $ and braces: ['a, b']"),
+        ("label: Feline", "label: $query", "labels and codes must be words without comma, $ and braces: ['$query']"),
+        ("negative: [0]", "negative: [0]\nflags: [empty]", "flags have names of the tool's own: ['empty']"),
+        (
+            "negative: [0]",
+            "negative: [0]\nreasons: {after: [7]}",
+            "reasons are asked after grades that do not exist: [7]",
+        ),
+        ("label: Feline", 'label: "Can\'t judge"', 'labels read as another answer: ["Can\'t judge"]'),
         ("label: Feline", "label: Cat", "labels, codes and flags stand once each: ['Cat']"),
         ("label: Feline", "label: '2'", "labels read as another answer: ['2']"),
         ("label: Feline", "label: '?'", "labels read as another answer: ['?']"),
@@ -89,6 +122,17 @@ def test_no_grades_at_all_are_refused() -> None:
 )
 def test_each_contradiction_is_refused_by_name(old: str, new: str, problem: str) -> None:
     assert problems(TEXT.replace(old, new)) == (problem,)
+
+
+def test_a_grade_below_0_is_refused() -> None:
+    grades = (Grade(1, "Yes", "It is."), Grade(-1, "No", "It is not."))
+    with pytest.raises(Unreadable) as caught:
+        Rules(name="low", question="?", grades=grades, positive=frozenset({1}), negative=frozenset())
+    assert caught.value.problems == ("grades must be 0 or more, found -1",)
+
+
+def test_flags_that_the_tool_itself_gives_are_not_for_rules() -> None:
+    assert {answers.BETTER, rules.CANT_JUDGE, "skipped", "empty", "deleted", "ungraded"} == rules.RESERVED
 
 
 def test_a_label_that_is_its_own_number_contradicts_nothing() -> None:

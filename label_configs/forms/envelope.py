@@ -173,7 +173,7 @@ def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..
         pool_id=task.pool_id,
         form=task.form,
         round=task.round,
-        annotation_id=_whole(annotation.get("id"), 63, "id"),
+        annotation_id=_whole(annotation.get("id"), 63, "an id"),
         updated_at=_time(annotation.get("updated_at")),
         lead_time=seconds(annotation.get("lead_time")),
     )
@@ -198,10 +198,10 @@ def _word(found: object) -> str:
     return stored(str(found))
 
 
-def _whole(found: object, bits: int, what: str = "number") -> int:
+def _whole(found: object, bits: int, what: str = "a number") -> int:
     number = int(found) if isinstance(found, str) and found.isdecimal() and len(found) <= bits else found
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**bits:
-        raise ValueError(f"expected a {what}, found {quoted(found)}")
+        raise ValueError(f"expected {what}, found {quoted(found)}")
     return number
 
 

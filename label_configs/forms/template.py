@@ -15,9 +15,16 @@ _CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_J
 @cache
 def _template(name: str) -> Template:
     loader = PackageLoader("label_configs", "forms")
-    return Environment(
+    templates = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    )
+    templates.filters["plain"] = plain
+    return templates.get_template(name)
+
+
+def plain(text: str) -> str:
+    """Text for a tag's `value`, where Label Studio would read $ with a letter after it as a field of the task."""
+    return text.replace("$", "$\N{WORD JOINER}")
 
 
 def render(name: str, rules: Rules, query: Modality, candidates: Shown, **values: object) -> str:

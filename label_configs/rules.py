@@ -64,7 +64,7 @@ class Rules:
         problems = list(_problems(self))
         if problems:
             raise Unreadable(
-                f"The rules {self.name!r} contradict themselves.",
+                f"The rules {self.name!r} cannot be used as they are.",
                 problems=problems,
                 mend="Correct rules.yaml; `ls-retrieval config graded --rules FILE` checks it.",
             )
@@ -89,14 +89,16 @@ class Rules:
     def guideline(self) -> str:
         """For annotators, as HTML that Markdown leaves alone: the question, and what each answer means."""
         rows = [_row(f"{g.value} {g.label}", g.sentence, g.example) for g in self.grades]
-        rows.append(
-            _row(
-                f"{CANT_JUDGE_LABEL} {CANT_JUDGE_NAME}", "You cannot tell: it does not load, or you lack the knowledge."
-            )
-        )
+        unsure = "You cannot tell: it does not load, or you lack the knowledge."
+        rows.append(_row(f"{CANT_JUDGE_LABEL} {CANT_JUDGE_NAME}", unsure))
         if self.reasons.codes:
             asked = ", ".join(self.labels(self.reasons.after))
-            rows.append(_row(f"Why, after {asked}", "What the grade hangs on: " + ", ".join(self.reasons.codes) + "."))
+            rows.append(
+                _row(
+                    f"Why, after {asked}" if asked else "Why",
+                    "What the grade hangs on: " + ", ".join(self.reasons.codes) + ".",
+                )
+            )
         if self.dissonance:
             rows.append(_row("Text and media", "How they go together: " + ", ".join(self.dissonance) + "."))
         return f"<p><b>{inert(self.question)}</b></p><ul>{''.join(rows)}</ul>"

@@ -187,6 +187,12 @@ def test_annotators_read_every_sentence_and_every_example_in_the_guideline() -> 
     )
 
 
+@pytest.mark.parametrize(("after", "asked"), [("[2, 1]", "Why, after Cat, Feline"), ("[]", "Why")])
+def test_the_guideline_says_after_which_grades_reasons_are_asked(after: str, asked: str) -> None:
+    told = rules.parse(f"{TEXT}reasons: {{after: {after}, codes: [fur, tail]}}\n").guideline()
+    assert f"<li><b>{asked}</b>: What the grade hangs on&#58; fur, tail&#46;</li>" in told
+
+
 def test_the_guideline_escapes_what_html_and_markdown_would_read() -> None:
     text = rules.parse(TEXT.replace("It is a cat.", "<script>x</script> & **cats**"))
     assert "&lt;script&gt;x&lt;&#47;script&gt; &amp; &#42;&#42;cats&#42;&#42;" in text.guideline()

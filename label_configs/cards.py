@@ -51,8 +51,13 @@ def clip(shown: str, item: Item | Query) -> str:
     """The URI of an item's media for a player: of a clip with its start and end in seconds (Media Fragments)."""
     if item.start is None and item.end is None:
         return shown
-    end = "" if item.end is None else f",{item.end:g}"
-    return f"{shown}#t={item.start or 0:g}{end}"
+    end = "" if item.end is None else f",{_seconds(item.end)}"
+    return f"{shown}#t={_seconds(item.start or 0)}{end}"
+
+
+def _seconds(time: float) -> str:
+    """A time to the millisecond, without an exponent."""
+    return f"{time:.3f}".rstrip("0").rstrip(".")
 
 
 def _text(item: Item, source: str) -> str:

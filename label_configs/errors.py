@@ -1,6 +1,15 @@
 """The errors that a user can mend. Only the command line and the HTTP edge print them."""
 
 from collections.abc import Sequence
+from reprlib import Repr
+
+_BRIEF = Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 4, 80, 80
+
+
+def quoted(value: object) -> str:
+    """A foreign value as it is written in a message: no longer and no deeper than a person reads."""
+    return _BRIEF.repr(value)
 
 
 class Mendable(Exception):

@@ -1,5 +1,6 @@
 """The rules of a project: what each answer means. One versioned file; its hash stands on every exported row."""
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,15 @@ from label_configs.records import digest
 CANT_JUDGE = "cant_judge"
 """The answer of an annotator who cannot tell: neither a grade nor unjudged."""
 CANT_JUDGE_LABEL = "?"
-"""What stands on its button."""
-_SYNTAX = re.compile(r"[,${}\n]")
+"""What stands on its button where there is little room."""
+CANT_JUDGE_NAME = "Can't judge"
+_SYNTAX = re.compile(r"[,${}\t\r\n]")
+_UNSHOWN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML cannot hold, or a screen not show."""
+RESERVED = frozenset({"better_match", CANT_JUDGE, "deleted", "empty", "skipped", "ungraded"})
+"""Flags that the tool itself gives: a flag of the rules would be taken for them."""
+LIMITS = {"grades": 7, "reasons": 20, "flags": 19, "dissonance": 10}
+"""How many there may be of each: every answer has a key of its own, and there are no more keys."""
 
 
 class Grade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +64,7 @@ class Rules:
         problems = list(_problems(self))
         if problems:
             raise Unreadable(
-                f"The rules {self.name!r} contradict themselves.",
+                f"The rules {self.name!r} cannot be used as they are.",
                 problems=problems,
                 mend="Correct rules.yaml; `ls-retrieval config graded --rules FILE` checks it.",
             )
@@ -64,10 +72,10 @@ class Rules:
     @cached_property
     def hash(self) -> str:
         """Hash of the meaning: everything but the name, the examples and the file's layout."""
-        grades = [f"{g.value}\t{g.label}\t{g.sentence}" for g in self.grades]
-        sides = ["+", *sorted(self.positive), "-", *sorted(self.negative)]
-        codes = ["reasons", *sorted(self.reasons.after), *self.reasons.codes]
-        return digest(self.question, *grades, *sides, *codes, "flags", *self.flags, "dissonance", *self.dissonance)
+        grades = [(g.value, g.label, g.sentence) for g in self.grades]
+        sides = sorted(self.positive), sorted(self.negative)
+        reasons = sorted(set(self.reasons.after)), self.reasons.codes
+        return digest(json.dumps([self.question, grades, sides, reasons, self.flags, self.dissonance]))
 
     @cached_property
     def values(self) -> tuple[int, ...]:
@@ -81,10 +89,16 @@ class Rules:
     def guideline(self) -> str:
         """For annotators, as HTML that Markdown leaves alone: the question, and what each answer means."""
         rows = [_row(f"{g.value} {g.label}", g.sentence, g.example) for g in self.grades]
-        rows.append(_row("? Can't judge", "You cannot tell: it does not load, or you lack the knowledge."))
+        unsure = "You cannot tell: it does not load, or you lack the knowledge."
+        rows.append(_row(f"{CANT_JUDGE_LABEL} {CANT_JUDGE_NAME}", unsure))
         if self.reasons.codes:
             asked = ", ".join(self.labels(self.reasons.after))
-            rows.append(_row(f"Why, after {asked}", "What the grade hangs on: " + ", ".join(self.reasons.codes) + "."))
+            rows.append(
+                _row(
+                    f"Why, after {asked}" if asked else "Why",
+                    "What the grade hangs on: " + ", ".join(self.reasons.codes) + ".",
+                )
+            )
         if self.dissonance:
             rows.append(_row("Text and media", "How they go together: " + ", ".join(self.dissonance) + "."))
         return f"<p><b>{inert(self.question)}</b></p><ul>{''.join(rows)}</ul>"
@@ -141,26 +155,55 @@ def presets() -> Mapping[str, str]:
 
 
 def _problems(rules: Rules) -> list[str]:
+    """Every sentence that is true of the rules, and must not be."""
+    checks = {**_grade_checks(rules), **_word_checks(rules), **_side_checks(rules)}
+    return [sentence for sentence, broken in checks.items() if broken]
+
+
+def _grade_checks(rules: Rules) -> dict[str, bool]:
     values = [g.value for g in rules.grades]
-    known = set(values)
-    numbers = {str(value): value for value in values}
-    ambiguous = [g.label for g in rules.grades if numbers.get(g.label, g.value) != g.value]
-    ambiguous += [g.label for g in rules.grades if g.label in {CANT_JUDGE, CANT_JUDGE_LABEL}]
-    words = [g.label for g in rules.grades], rules.reasons.codes, rules.flags, rules.dissonance
-    odd = [word for group in words for word in group if not word.strip() or _SYNTAX.search(word)]
-    twice = [word for group in words for word in set(group) if group.count(word) > 1]
-    unknown = sorted(set(rules.reasons.after) - known)
-    checks = {
+    falling = sorted(set(values), reverse=True)
+    mute = [g.value for g in rules.grades if not g.sentence.strip()]
+    return {
         "there must be at least two grades": len(values) < 2,
-        f"a grade stands twice in {values}": len(known) < len(values),
+        f"a grade stands twice in {values}": len(falling) < len(values),
+        f"grades stand from best to worst, {values} do not": len(falling) == len(values) and values != falling,
         f"grades must be 0 or more, found {min(values, default=0)}": min(values, default=0) < 0,
+        "the question says nothing": not rules.question.strip(),
+        f"grades without a sentence: {mute}": bool(mute),
+    }
+
+
+def _word_checks(rules: Rules) -> dict[str, bool]:
+    labels = [g.label for g in rules.grades]
+    groups = {"grades": labels, "reasons": rules.reasons.codes, "flags": rules.flags, "dissonance": rules.dissonance}
+    words = [word for group in groups.values() for word in group]
+    said = [rules.name, rules.question, *(text for g in rules.grades for text in (g.sentence, g.example))]
+    odd = [word for word in words if not word.strip() or _SYNTAX.search(word)]
+    twice = [word for group in groups.values() for word in dict.fromkeys(group) if group.count(word) > 1]
+    unshown = [text for text in (*words, *said) if _UNSHOWN.search(text)]
+    reserved = [flag for flag in rules.flags if flag in RESERVED]
+    many = {f"there are {len(group)} {name}, keys are for {LIMITS[name]}": name for name, group in groups.items()}
+    return {
         f"labels and codes must be words without comma, $ and braces: {odd}": bool(odd),
         f"labels, codes and flags stand once each: {twice}": bool(twice),
-        f"reasons are asked after grades that do not exist: {unknown}": bool(unknown),
-        f"labels read as another answer: {ambiguous}": bool(ambiguous),
-        f"positive names grades that do not exist: {sorted(rules.positive - known)}": bool(rules.positive - known),
-        f"negative names grades that do not exist: {sorted(rules.negative - known)}": bool(rules.negative - known),
-        f"positive and negative share {sorted(rules.positive & rules.negative)}": bool(rules.positive & rules.negative),
-        "there is no positive grade": not rules.positive,
+        f"characters that cannot be shown stand in {unshown}": bool(unshown),
+        f"flags have names of the tool's own: {reserved}": bool(reserved),
+        **{sentence: len(groups[name]) > LIMITS[name] for sentence, name in many.items()},
     }
-    return [sentence for sentence, broken in checks.items() if broken]
+
+
+def _side_checks(rules: Rules) -> dict[str, bool]:
+    known = {g.value for g in rules.grades}
+    numbers = {str(value): value for value in known}
+    ambiguous = [g.label for g in rules.grades if numbers.get(g.label, g.value) != g.value]
+    ambiguous += [g.label for g in rules.grades if g.label in {CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME}]
+    after, positive, negative = set(rules.reasons.after), rules.positive, rules.negative
+    return {
+        f"reasons are asked after grades that do not exist: {sorted(after - known)}": bool(after - known),
+        f"labels read as another answer: {ambiguous}": bool(ambiguous),
+        f"positive names grades that do not exist: {sorted(positive - known)}": bool(positive - known),
+        f"negative names grades that do not exist: {sorted(negative - known)}": bool(negative - known),
+        f"positive and negative share {sorted(positive & negative)}": bool(positive & negative),
+        "there is no positive grade": not positive,
+    }

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from label_configs import cards
+from label_configs.cards import Card
 from label_configs.errors import Mendable
-from label_configs.records import Item, Modality
+from label_configs.records import Item, Modality, Query
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = [
@@ -69,14 +70,14 @@ def as_shown(text: str) -> str:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 @example("x\r\r    y")
 def test_any_text_comes_back_as_it_was_and_adds_no_element(text: str) -> None:
-    for read in readings(cards.card(Item(doc_id="d", text=text), "")):
+    for read in readings(cards.card(Item(doc_id="d", text=text), "").html):
         assert read.text == as_shown(text)
         assert read.elements == [("div", {"class": "lsr-text"})]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_and_titles_are_shown_and_do_nothing(text: str) -> None:
-    for read in readings(cards.card(Item(doc_id="d", text=text, title="T " + text), "")):
+    for read in readings(cards.card(Item(doc_id="d", text=text, title="T " + text), "").html):
         assert read.text == as_shown(f"{as_shown('T ' + text)}\n{as_shown(text)}")
         assert read.elements == [("div", {"class": "lsr-text"}), ("b", {})]
 
@@ -90,15 +91,41 @@ def test_text_holds_no_uri_for_label_studio_to_resolve_and_no_variable_to_fill()
 def test_a_media_card_is_one_element_with_one_uri(modality: Modality, element: str) -> None:
     source = "/data/local-files/?d=a%20b&x=\"><script>'$query{{idx}}*b*"
     item = Item(doc_id="d", modality=modality, uri="x", text="<b>caption</b>", title="t")
-    for read in readings(cards.card(item, source)):
+    for read in readings(cards.card(item, source).html):
         [(tag, attributes)] = read.elements
         assert (tag, attributes["class"], attributes["src"]) == (element, "lsr-media", source)
         assert read.text == ""
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "fragment"),
+    [
+        (None, None, ""),
+        (2.5, None, "#t=2.5"),
+        (None, 7.0, "#t=0,7"),
+        (0.0, 0.001, "#t=0,0.001"),
+        (12345.678, 1234567.25, "#t=12345.678,1234567.25"),
+        (1e-9, 1e7, "#t=0,10000000"),
+    ],
+)
+def test_a_clip_is_named_to_the_millisecond_however_long_the_medium(
+    start: float | None, end: float | None, fragment: str
+) -> None:
+    item = Item(doc_id="d", modality="video", uri="x", start=start, end=end)
+    made = cards.card(item, "/v.mp4")
+    assert made.uri == f"/v.mp4{fragment}"
+    assert f'src="{made.uri}"' in made.html
+
+
+def test_what_is_known_of_a_query_is_shown_inert_and_nothing_where_nothing_is_known() -> None:
+    assert cards.about(Query(query_id="q", text="x")) == ""
+    known = Query(query_id="q", granularity="a<b", title="*T*", narrative="N")
+    assert cards.about(known) == ('<span class="lsr-level">a&lt;b</span><span class="lsr-told">&#42;T&#42; · N</span>')
+
+
 def test_a_text_card_does_not_show_the_id_and_no_card_gives_it_away() -> None:
     item = Item(doc_id="secret-7", text="seen", metadata={"role": "gold"})
-    assert cards.card(item, "") == '<div class="lsr-text">seen</div>'
+    assert cards.card(item, "") == Card('<div class="lsr-text">seen</div>')
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from label_configs import rules
 from label_configs.errors import Unreadable
 from label_configs.forms import envelope
-from label_configs.records import Candidate, Pool
+from label_configs.records import Candidate, Pool, Query
 
 RULES = rules.parse(rules.preset())
 POOL = Pool(
@@ -23,8 +23,11 @@ POOL = Pool(
 
 def stored() -> dict[str, Any]:
     """A task as Label Studio returns it."""
-    cards = {"candidates": [{"id": "c0", "html": "A"}, {"id": "c1", "html": "B"}]}
-    task = envelope.task(POOL, 1, "graded", RULES, cards, ["a", "b"])
+    query = Query(query_id="q1", text="a red bus")
+    shown = {"a": "A", "b": "B"}
+    [task] = envelope.tasks(
+        "graded", POOL, query, "a red bus", RULES, [POOL.candidates], lambda _, doc_id: {"html": shown[doc_id]}
+    )
     return {"id": 42, **json.loads(json.dumps(task))}
 
 
@@ -42,7 +45,8 @@ def test_a_task_is_read_back_as_it_was_pushed() -> None:
         rules_hash=RULES.hash,
         form="graded",
         round=1,
-        part=1,
+        part=0,
+        ids=("c0", "c1"),
         docs=("a", "b"),
     )
 

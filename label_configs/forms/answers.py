@@ -5,16 +5,19 @@ names project, task, annotation and control; the rest goes on.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
+from label_configs.errors import quoted
 from label_configs.forms import envelope
 from label_configs.forms.envelope import Annotation, Decoded, Filled
-from label_configs.records import Judgment
+from label_configs.records import Judgment, Origin
 from label_configs.rules import Rules
 
 _NAMELESS = "(none)"
 BETTER = "better_match"
 """The flag of a query for which the annotator knows a better match; its note says which."""
+SUGGESTED = "suggested"
+"""In a region's `meta`: the value that a prediction gave it."""
 
 Region = Mapping[str, Any]
 Speak = Callable[..., Judgment]
@@ -37,26 +40,33 @@ class QuerySide:
 
     def __init__(self, rules: Rules) -> None:
         self._known = {flag: flag for flag in rules.flags}
-        self._said: list[tuple[str, str]] = []
+        self._said: dict[str, list[tuple[str, str]]] = {}
 
     def take(self, control: str, region: Region) -> None:
         """See Picture."""
-        if control == "better":
-            self._said.append((BETTER, text(region)))
-        else:
-            self._said += [(flag, "") for flag in chosen(region, self._known)]
+        better = control == "better"
+        found = [(BETTER, text(region))] if better else [(flag, "") for flag in chosen(region, self._known)]
+        if control in self._said:
+            raise twice(self._said[control], found)
+        self._said[control] = found
 
     def judgments(self, said: Speak) -> list[Judgment]:
         """See Picture."""
-        return [said(kind="flag", value=flag, doc_id="", position=-1, note=note) for flag, note in self._said]
+        told = [one for found in self._said.values() for one in found]
+        return [said(kind="flag", value=flag, doc_id="", position=-1, note=note) for flag, note in told]
 
 
 def decode(task: Filled, annotation: Annotation, rules: Rules, annotator: str, picture: Picture) -> Decoded:
     """The judgments of one annotation. A skipped task is one flag, whatever else is left in it."""
-    said = envelope.speaker(task, annotation, annotator)
+    try:
+        said = envelope.speaker(task, annotation, annotator)
+    except ValueError as error:
+        return Decoded([], [f"{task.place(annotation)}: {error}"])
+    problems = [f"{task.place(annotation)}: {sentence}" for sentence in _odd_frame(annotation)]
     if annotation.get("was_cancelled"):
-        return Decoded([said(kind="flag", value="skipped", doc_id="", position=-1)], [])
-    regions, problems = _regions(task, annotation)
+        return Decoded([said(kind="flag", value="skipped", doc_id="", position=-1)], problems)
+    regions, odd = _regions(task, annotation)
+    problems += odd
     query = QuerySide(rules)
     for region in regions:
         control = str(region.get("from_name"))
@@ -64,7 +74,7 @@ def decode(task: Filled, annotation: Annotation, rules: Rules, annotator: str, p
             (query if control in query.controls else picture).take(control, region)
         except ValueError as error:
             problems.append(f"{task.place(annotation, region.get('from_name') or _NAMELESS)}: {error}")
-    untouched = bool(regions) and all(region.get("origin") == "prediction" for region in regions)
+    untouched = bool(regions) and all(region.get("origin") == "prediction" and not edited(region) for region in regions)
 
     def speak(**more: Any) -> Judgment:
         return said(**{"untouched": untouched, **more})
@@ -72,9 +82,24 @@ def decode(task: Filled, annotation: Annotation, rules: Rules, annotator: str, p
     return Decoded(picture.judgments(speak) + query.judgments(speak), problems)
 
 
-def origin(region: Region) -> str:
-    """Whether a person or a prediction gave this answer, as Label Studio says it."""
-    return str(region.get("origin") or "manual")
+def region(control: str, kind: str, answer: object, to: str = "query") -> dict[str, object]:
+    """The region by which a control gives an answer, as Label Studio writes it."""
+    return {"id": control, "from_name": control, "to_name": to, "type": kind, "value": {kind: answer}}
+
+
+def edited(region: Region) -> bool:
+    """Whether a suggestion was changed. Label Studio leaves the origin of a Ranker at `prediction` all the same."""
+    meta = region.get("meta")
+    return isinstance(meta, dict) and SUGGESTED in meta and meta[SUGGESTED] != region.get("value")
+
+
+def origin(region: Region) -> Origin:
+    """Whether a person or a prediction gave this answer."""
+    said = region.get("origin") or "manual"
+    for known in get_args(Origin):
+        if said == known:
+            return "prediction-changed" if said == "prediction" and edited(region) else known
+    raise ValueError(f"{quoted(said)} is no origin of an answer")
 
 
 def chosen(region: Region, known: Mapping[str, str]) -> list[str]:
@@ -83,11 +108,11 @@ def chosen(region: Region, known: Mapping[str, str]) -> list[str]:
     kind = "taxonomy" if region.get("type") == "taxonomy" else "choices"
     found = value.get(kind) if isinstance(value, dict) else None
     if not isinstance(found, list) or not found:
-        raise ValueError(f"expected choices, found {found!r}")
-    names = [str(one[-1] if isinstance(one, list) and one else one) for one in found]
-    if strange := [name for name in names if name not in known]:
-        raise ValueError(f"{strange[0]!r} is not one of the answers {', '.join(known)}")
-    return list(dict.fromkeys(known[name] for name in names))
+        raise ValueError(f"expected choices, found {quoted(found)}")
+    names = [one[-1] if isinstance(one, list) and one else one for one in found]
+    if strange := [one for one in names if not isinstance(one, str | int) or str(one) not in known]:
+        raise ValueError(f"{quoted(strange[0])} is not one of the answers {', '.join(known)}")
+    return list(dict.fromkeys(known[str(one)] for one in names))
 
 
 def one(region: Region, known: Mapping[str, str]) -> str:
@@ -104,8 +129,13 @@ def text(region: Region) -> str:
     found = value.get("text") if isinstance(value, dict) else None
     lines = [found] if isinstance(found, str) else found
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines) or not "".join(lines).strip():
-        raise ValueError(f"expected text, found {found!r}")
-    return "\n".join(lines)
+        raise ValueError(f"expected text, found {quoted(found)}")
+    return envelope.stored("\n".join(lines))
+
+
+def twice(kept: object, found: object) -> ValueError:
+    """The problem of a second region for one control."""
+    return ValueError(f"it is answered twice; {quoted(kept)} is kept, {quoted(found)} is not")
 
 
 def unknown(form: str) -> ValueError:
@@ -118,5 +148,13 @@ def _regions(task: Filled, annotation: Annotation) -> tuple[list[dict[str, Any]]
     result: Any = annotation.get("result") or []
     listed = result if isinstance(result, list) else [result]
     place = task.place(annotation, _NAMELESS)
-    odd = [f"{place}: expected a region, found {one!r}" for one in listed if not isinstance(one, dict)]
+    odd = [f"{place}: expected a region, found {quoted(one)}" for one in listed if not isinstance(one, dict)]
     return [one for one in listed if isinstance(one, dict)], odd
+
+
+def _odd_frame(annotation: Annotation) -> list[str]:
+    """What is wrong with an annotation around its regions, and can be left out."""
+    lead_time: object = annotation.get("lead_time")
+    if lead_time is None or envelope.seconds(lead_time) is not None:
+        return []
+    return [f"expected lead_time in seconds, found {quoted(lead_time)}"]

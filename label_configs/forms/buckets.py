@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.cards import Card
+from label_configs.errors import quoted
 from label_configs.forms import answers, envelope, ranked, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
 from label_configs.rules import CANT_JUDGE, Rules
 
 MODE: Mode = "blind"
@@ -41,7 +42,7 @@ def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
     lists: dict[str, list[str]] = {ranked.UNPLACED: []}
     for n in order:
         lists.setdefault(str(suggested[n].grade), []).append(envelope.opaque(n))
-    return [ranked.region("buckets", lists)]
+    return [ranked.suggestion("buckets", lists)]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
@@ -54,17 +55,18 @@ class _Buckets:
         self._task = task
         self._known = {str(g.value) for g in rules.grades} | {CANT_JUDGE, ranked.UNPLACED}
         self._placed: dict[str, list[int]] | None = None
-        self._origin = "manual"
+        self._origin: Origin = "manual"
 
     def take(self, control: str, region: Region) -> None:
         if control != "buckets":
             raise answers.unknown("buckets")
         if self._placed is not None:
-            raise ValueError(f"it is answered twice; {region.get('value')!r} is not kept")
+            raise answers.twice(self._placed, region.get("value"))
         lists = ranked.lists(region, self._task)
         if strange := sorted(set(lists) - self._known):
-            raise ValueError(f"{strange[0]!r} is not one of the buckets {', '.join(sorted(self._known))}")
-        self._placed, self._origin = lists, answers.origin(region)
+            raise ValueError(f"{quoted(strange[0])} is not one of the buckets {', '.join(sorted(self._known))}")
+        self._origin = answers.origin(region)
+        self._placed = lists
 
     def judgments(self, said: Speak) -> list[Judgment]:
         placed = {name: ids for name, ids in (self._placed or {}).items() if name != ranked.UNPLACED}

@@ -7,12 +7,14 @@ from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from label_configs import cards
-from label_configs.errors import Unreadable
+from label_configs.errors import Unreadable, quoted
 from label_configs.records import Candidate, Judgment, Pool, Query
 from label_configs.rules import Rules
 
 KEY = "ls_retrieval"
 VERSION = 1
+_FOREVER = 1e12
+"""Seconds; beyond it a number is no time."""
 
 
 class Task(TypedDict):
@@ -58,14 +60,14 @@ class Filled:
 
     def position(self, candidate: object) -> int:
         """The place of an opaque id on the screen. Raises ValueError for one that the task does not have."""
-        if str(candidate) not in self.ids:
-            raise ValueError(f"the task has no candidate {candidate!r}")
+        if not isinstance(candidate, str | int) or str(candidate) not in self.ids:
+            raise ValueError(f"the task has no candidate {quoted(candidate)}")
         return self.ids.index(str(candidate))
 
     def place(self, annotation: Annotation, control: object = None) -> str:
         """Where a problem lies, for messages."""
-        where = f"project {self.project}, task {self.task_id}, annotation {annotation.get('id')}"
-        return where if control is None else f"{where}, control {control!r}"
+        where = f"project {self.project}, task {self.task_id}, annotation {quoted(annotation.get('id'))}"
+        return where if control is None else f"{where}, control {quoted(control)}"
 
 
 def opaque(position: int) -> str:
@@ -118,38 +120,38 @@ def tasks(
 
 def is_filled(task: Mapping[str, Any]) -> bool:
     """Whether a task from Label Studio holds candidates that this tool put there."""
-    meta = task.get("meta")
+    meta = task.get("meta") if isinstance(task, Mapping) else None
     return isinstance(meta, dict) and isinstance(meta.get(KEY), dict)
 
 
 def read(task: Mapping[str, Any], project: int) -> Filled:
     """A task from Label Studio as a record. Raises Unreadable when its envelope and its candidates disagree."""
-    place = f"project {project}, task {task.get('id')}"
+    place = f"project {project}, task {quoted(task.get('id') if isinstance(task, Mapping) else None)}"
     if not is_filled(task):
         raise Unreadable(f"{place} has no candidates of this tool.")
     envelope, data = task["meta"][KEY], task.get("data")
     if envelope.get("v") != VERSION:
         raise Unreadable(
-            f"{place} was written in version {envelope.get('v')!r} of the task format.",
+            f"{place} was written in version {quoted(envelope.get('v'))} of the task format.",
             mend="Use the tool's version that pushed it.",
         )
     try:
-        ids = [str(candidate["id"]) for candidate in data["candidates"]]  # type: ignore[index]
+        ids = [_word(candidate["id"]) for candidate in data["candidates"]]  # type: ignore[index]
         if sorted(ids) != sorted(envelope["docs"]):
             raise ValueError("its candidates are not those of its envelope")
         return Filled(
             project=project,
-            task_id=int(task["id"]),
-            query_id=str(data["query_id"]),  # type: ignore[index]
-            pool_id=str(envelope["pool_id"]),
-            rules_hash=str(envelope["rules_hash"]),
-            form=str(envelope["form"]),
-            round=int(envelope["round"]),
-            part=int(envelope["part"]),
+            task_id=_whole(task["id"], 63),
+            query_id=_word(data["query_id"]),  # type: ignore[index]
+            pool_id=_word(envelope["pool_id"]),
+            rules_hash=_word(envelope["rules_hash"]),
+            form=_word(envelope["form"]),
+            round=_whole(envelope["round"], 31),
+            part=_whole(envelope["part"], 31),
             ids=tuple(ids),
-            docs=tuple(str(envelope["docs"][c]) for c in ids),
+            docs=tuple(_word(envelope["docs"][c]) for c in ids),
         )
-    except (KeyError, OverflowError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(
             f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
             mend="Restore its data and meta, or delete the task and push the query again in a new round.",
@@ -157,7 +159,10 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
 
 
 def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..., Judgment]:
-    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give."""
+    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give.
+
+    Raises ValueError for an annotation that has no id or no time: nothing could be told of its next revision.
+    """
     return partial(
         Judgment,
         annotator=annotator,
@@ -168,7 +173,39 @@ def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..
         pool_id=task.pool_id,
         form=task.form,
         round=task.round,
-        annotation_id=int(annotation["id"]),
-        updated_at=str(annotation["updated_at"]),
-        lead_time=annotation.get("lead_time"),
+        annotation_id=_whole(annotation.get("id"), 63, "an id"),
+        updated_at=_time(annotation.get("updated_at")),
+        lead_time=seconds(annotation.get("lead_time")),
     )
+
+
+def seconds(found: object) -> float | None:
+    """A number of seconds, or None for what is none."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) < _FOREVER:
+        return None
+    return float(found)
+
+
+def stored(text: str) -> str:
+    """Text that files can hold. Raises ValueError for half a character, which JSON can say and UTF-8 cannot."""
+    text.encode()
+    return text
+
+
+def _word(found: object) -> str:
+    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        raise ValueError(f"expected a name, found {quoted(found)}")
+    return stored(str(found))
+
+
+def _whole(found: object, bits: int, what: str = "a number") -> int:
+    number = int(found) if isinstance(found, str) and found.isdecimal() and len(found) <= bits else found
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**bits:
+        raise ValueError(f"expected {what}, found {quoted(found)}")
+    return number
+
+
+def _time(found: object) -> str:
+    if not isinstance(found, str) or not found:
+        raise ValueError(f"expected updated_at, found {quoted(found)}")
+    return stored(found)

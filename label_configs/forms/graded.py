@@ -13,10 +13,10 @@ from label_configs.forms import answers, envelope, keys, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
-from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
+from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME, Rules
 
 MODE: Mode = "blind"
-_CONTROL = re.compile(r"(?P<asked>rel|reasons|dissonance)_(?P<position>\d+)")
+_CONTROL = re.compile(r"(?P<asked>rel|reasons|dissonance)_(?P<position>0|[1-9]\d{0,3})", re.ASCII)
 
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
@@ -43,13 +43,7 @@ def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
 
 def answer(position: int, value: str) -> dict[str, object]:
     """The region that gives the candidate at a position a grade, or CANT_JUDGE."""
-    return {
-        "id": f"rel{position}",
-        "from_name": f"rel_{position}",
-        "to_name": "query",
-        "type": "choices",
-        "value": {"choices": [value]},
-    }
+    return answers.region(f"rel_{position}", "choices", [value])
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
@@ -77,11 +71,11 @@ class Grades:
         asked, position = match["asked"], int(match.groupdict().get("position") or 0)
         if position >= len(self._task.docs):
             raise ValueError(f"the task has {len(self._task.docs)} candidates")
-        found = self._read(asked, region)
+        found, source = self._read(asked, region), answers.origin(region)
         mark = self._marks.setdefault(position, {})
         if asked in mark:
-            raise ValueError(f"it is answered twice; {mark[asked][0]!r} is kept, {found!r} is not")
-        mark[asked] = found, answers.origin(region)
+            raise answers.twice(mark[asked][0], found)
+        mark[asked] = found, source
 
     def judgments(self, said: Speak) -> list[Judgment]:
         """See Picture."""
@@ -122,4 +116,4 @@ def _grades(rules: Rules) -> dict[str, str]:
     """Stored name to answer: a choice is stored by its alias, or by its label in configs without aliases."""
     known = {str(g.value): str(g.value) for g in rules.grades}
     known |= {g.label: str(g.value) for g in rules.grades}
-    return known | {CANT_JUDGE: CANT_JUDGE, CANT_JUDGE_LABEL: CANT_JUDGE}
+    return known | dict.fromkeys((CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME), CANT_JUDGE)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.cards import Card
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, quoted
 from label_configs.forms import answers, envelope, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
@@ -19,6 +19,7 @@ MODE: Mode = "blind"
 MATCH = "match"
 NONE = "none"
 """The query is answered nowhere in it."""
+_LABEL = "Nowhere in it"
 FRAME_RATE = 25.0
 """Frames per second of the video's timeline."""
 
@@ -32,7 +33,14 @@ def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
             mend="Use --candidates audio or --candidates video, or another form.",
         )
     return template.render(
-        "moment.xml", rules, query, candidates, match=MATCH, nothing=NONE, frame_rate=f"{FRAME_RATE:g}"
+        "moment.xml",
+        rules,
+        query,
+        candidates,
+        match=MATCH,
+        nothing=NONE,
+        nothing_label=_LABEL,
+        frame_rate=f"{FRAME_RATE:g}",
     )
 
 
@@ -67,10 +75,11 @@ class _Moments:
         if not self._task.docs:
             raise ValueError("the task has no candidate")
         if control == "nothing":
-            answers.one(region, {NONE: NONE})
+            answers.one(region, {NONE: NONE, _LABEL: NONE})
             self._none = True
         elif control == "moments":
-            self._ranges += [(start, end, answers.origin(region)) for start, end in _ranges(region)]
+            source = answers.origin(region)
+            self._ranges += [(start, end, source) for start, end in _ranges(region)]
         else:
             raise answers.unknown("moment")
 
@@ -91,18 +100,21 @@ def _ranges(region: Region) -> list[tuple[float, float]]:
     """Start and end in seconds of what one region marks."""
     value = region.get("value")
     if not isinstance(value, dict):
-        raise ValueError(f"expected a range, found {value!r}")
+        raise ValueError(f"expected a range, found {quoted(value)}")
+    labels = value.get("timelinelabels" if "ranges" in value else "labels") or [MATCH]
+    if labels != [MATCH]:
+        raise ValueError(f"expected the label {MATCH!r}, found {quoted(labels)}")
     if "ranges" not in value:
         return [_seconds(value, 0.0, 1.0)]
     if not isinstance(value["ranges"], list) or not value["ranges"]:
-        raise ValueError(f"expected ranges, found {value['ranges']!r}")
+        raise ValueError(f"expected ranges, found {quoted(value['ranges'])}")
     return [_seconds(one, 1.0, FRAME_RATE) for one in value["ranges"]]
 
 
 def _seconds(found: object, first: float, rate: float) -> tuple[float, float]:
     """A range counted from `first` at `rate` a second, as seconds; raises ValueError for what is none."""
     ends = [found.get("start"), found.get("end")] if isinstance(found, dict) else []
-    numbers = [float(end) for end in ends if isinstance(end, int | float) and not isinstance(end, bool)]
-    if len(numbers) != 2 or not first <= numbers[0] <= numbers[1] < float("inf"):
-        raise ValueError(f"expected start and end of a range, found {found!r}")
+    numbers = [number for end in ends if (number := envelope.seconds(end)) is not None]
+    if len(numbers) != 2 or not first <= numbers[0] <= numbers[1]:
+        raise ValueError(f"expected start and end of a range, found {quoted(found)}")
     return round((numbers[0] - first) / rate, 3), round((numbers[1] - first) / rate, 3)

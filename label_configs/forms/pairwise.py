@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.cards import Card
+from label_configs.errors import quoted
 from label_configs.forms import answers, envelope, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Candidate, Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.records import Candidate, Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
 from label_configs.rules import Rules
 
 MODE: Mode = "blind"
@@ -19,13 +20,14 @@ BETTER = "better"
 """The candidate `doc_id` answers the query better than `other_doc_id`."""
 TIE = "tie"
 NEITHER = "neither"
+_LABELS = {TIE: "Both alike", NEITHER: "Neither"}
 _SIDES = ("left", "right")
 _KEYS = ("1", "2")
 
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
     """The labeling config; see Form.xml."""
-    return template.render("pairwise.xml", rules, query, candidates, tie=TIE, neither=NEITHER)
+    return template.render("pairwise.xml", rules, query, candidates, tie=TIE, neither=NEITHER, labels=_LABELS)
 
 
 def tasks(
@@ -41,9 +43,10 @@ def tasks(
 
 def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
     """The candidate with the higher score, the left one of equals; see Form.suggestion."""
+    if len(suggested) != len(_SIDES):
+        return []
     best = max(range(len(suggested)), key=lambda n: (suggested[n].score, -n))
-    value = {"choices": [envelope.opaque(best)]}
-    return [{"id": "pick", "from_name": "pick", "to_name": "query", "type": "choices", "value": value}]
+    return [answers.region("pick", "choices", [envelope.opaque(best)])]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
@@ -55,7 +58,7 @@ class _Preference:
     def __init__(self, task: Filled) -> None:
         self._task = task
         self._picked: str | None = None
-        self._origin = "manual"
+        self._origin: Origin = "manual"
 
     def take(self, control: str, region: Region) -> None:
         if control != "pick" and region.get("type") != "pairwise":
@@ -64,8 +67,9 @@ class _Preference:
             raise ValueError(f"a preference is between two candidates, the task has {len(self._task.ids)}")
         picked = self._pick(region)
         if self._picked is not None:
-            raise ValueError(f"it is answered twice; {self._picked!r} is kept, {picked!r} is not")
-        self._picked, self._origin = picked, answers.origin(region)
+            raise answers.twice(self._picked, picked)
+        self._origin = answers.origin(region)
+        self._picked = picked
 
     def judgments(self, said: Speak) -> list[Judgment]:
         if self._picked is None:
@@ -85,12 +89,13 @@ class _Preference:
     def _pick(self, region: Region) -> str:
         """The opaque id of the better candidate, TIE or NEITHER."""
         if region.get("type") != "pairwise":
-            return answers.one(region, {known: known for known in (*self._task.ids, TIE, NEITHER)})
+            known = {answer: answer for answer in (*self._task.ids, *_LABELS)}
+            return answers.one(region, {**known, **{label: answer for answer, label in _LABELS.items()}})
         value = region.get("value")
         side = value.get("selected") if isinstance(value, dict) else None
         if side not in _SIDES:
-            raise ValueError(f"expected left or right, found {side!r}")
-        return self._task.ids[_SIDES.index(str(side))]
+            raise ValueError(f"expected left or right, found {quoted(side)}")
+        return self._task.ids[_SIDES.index(side)]
 
 
 def _pairs(candidates: Sequence[Candidate]) -> list[tuple[Candidate, Candidate]]:

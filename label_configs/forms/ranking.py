@@ -8,21 +8,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.cards import Card
+from label_configs.errors import quoted
 from label_configs.forms import answers, envelope, ranked, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
 from label_configs.rules import Rules
 
 MODE: Mode = "assist"
 CHECKED = "order_checked"
+_LABEL = "Order checked"
 UNCHECKED = "unchecked"
 """The flag of a ranking whose order nobody confirmed: it came past the form."""
 
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
     """The labeling config; see Form.xml."""
-    return template.render("ranking.xml", rules, query, candidates, checked=CHECKED)
+    return template.render("ranking.xml", rules, query, candidates, checked=CHECKED, checked_label=_LABEL)
 
 
 def tasks(
@@ -39,7 +41,7 @@ def tasks(
 def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
     """All cards, the best first; see Form.suggestion."""
     order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
-    return [ranked.region("ranking", {"ranking": [envelope.opaque(n) for n in order]})]
+    return [ranked.suggestion("ranking", {"ranking": [envelope.opaque(n) for n in order]})]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
@@ -52,24 +54,26 @@ class _Ranking:
         self._task = task
         self._order: list[int] | None = None
         self._checked = False
-        self._origin = "manual"
+        self._origin: Origin = "manual"
 
     def take(self, control: str, region: Region) -> None:
         if control == "checked":
-            answers.one(region, {CHECKED: CHECKED})
+            answers.one(region, {CHECKED: CHECKED, _LABEL: CHECKED})
             self._checked = True
         elif control != "ranking":
             raise answers.unknown("ranking")
         elif self._order is not None:
-            raise ValueError(f"it is answered twice; {region.get('value')!r} is not kept")
+            raise answers.twice(self._order, region.get("value"))
         else:
             lists = ranked.lists(region, self._task)
-            if len(lists) != 1:
-                raise ValueError(f"expected one list, found {sorted(lists)}")
-            (self._order,), self._origin = lists.values(), answers.origin(region)
+            if set(lists) not in ({"ranking"}, {ranked.BARE}):
+                raise ValueError(f"expected the list 'ranking', found {quoted(sorted(lists))}")
+            self._origin = answers.origin(region)
+            (self._order,) = lists.values()
 
     def judgments(self, said: Speak) -> list[Judgment]:
         order = self._order or []
+        as_shown = self._origin == "prediction" or (self._origin == "manual" and order == sorted(order))
         return [
             said(
                 kind="ranking",
@@ -79,7 +83,7 @@ class _Ranking:
                 rank=rank,
                 flags=() if self._checked else (UNCHECKED,),
                 origin=self._origin,
-                untouched=order == sorted(order),
+                untouched=as_shown,
             )
             for rank, position in enumerate(order, 1)
         ]

@@ -45,8 +45,7 @@ def tasks(
 
 def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
     """The candidate's grade; see Form.suggestion."""
-    value = {"choices": [str(suggested[0].grade)]}
-    return [{"id": "rel", "from_name": "rel", "to_name": "query", "type": "choices", "value": value}]
+    return [answers.region("rel", "choices", [str(one.grade)]) for one in suggested[:1]]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.cards import Card
+from label_configs.errors import quoted
 from label_configs.forms import answers, envelope, keys, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
 from label_configs.rules import Rules
 
 MODE: Mode = "blind"
@@ -17,11 +18,12 @@ REST = "rest"
 """The candidate stood on the screen, and another was better."""
 NONE = "none"
 """No candidate of the screen answers the query."""
+NONE_LABEL = "None of these"
 
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
     """The labeling config; see Form.xml."""
-    return template.render("selection.xml", rules, query, candidates, nothing=NONE)
+    return template.render("selection.xml", rules, query, candidates, nothing=NONE, nothing_label=NONE_LABEL)
 
 
 def tasks(
@@ -40,8 +42,7 @@ def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
     if not suggested:
         return []
     best = max(range(len(suggested)), key=lambda n: (suggested[n].score, -n))
-    value = {"choices": [envelope.opaque(best)]}
-    return [{"id": "best", "from_name": "best", "to_name": "query", "type": "choices", "value": value}]
+    return [answers.region("best", "choices", [envelope.opaque(best)])]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
@@ -53,17 +54,19 @@ class _Selection:
     def __init__(self, task: Filled) -> None:
         self._task = task
         self._best: list[str] = []
-        self._origin = "manual"
+        self._origin: Origin = "manual"
 
     def take(self, control: str, region: Region) -> None:
         if control != "best":
             raise answers.unknown("selection")
-        best = answers.chosen(region, {known: known for known in (*self._task.ids, NONE)})
+        known = {candidate: candidate for candidate in self._task.ids}
+        best = answers.chosen(region, {**known, NONE: NONE, NONE_LABEL: NONE})
         if NONE in best and len(best) > 1:
-            raise ValueError(f"none of them and {best!r} together say nothing")
+            raise ValueError(f"{quoted(best)} contradict each other")
         if self._best:
-            raise ValueError(f"it is answered twice; {self._best!r} is kept, {best!r} is not")
-        self._best, self._origin = best, answers.origin(region)
+            raise answers.twice(self._best, best)
+        self._origin = answers.origin(region)
+        self._best = best
 
     def judgments(self, said: Speak) -> list[Judgment]:
         if not self._best:

@@ -6,18 +6,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from label_configs.forms import keys
 from label_configs.records import Modality, Shown
-from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, Rules
+from label_configs.rules import CANT_JUDGE, CANT_JUDGE_NAME, Rules
 
 _ROOM = {"text": "460px", "image": "570px", "audio": "600px", "video": "690px"}  # height that cards cannot have
-_CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_LABEL": CANT_JUDGE_LABEL}
+_CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_NAME": CANT_JUDGE_NAME}
 
 
 @cache
 def _template(name: str) -> Template:
     loader = PackageLoader("label_configs", "forms")
-    return Environment(
+    templates = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template(name)
+    )
+    templates.filters["plain"] = plain
+    return templates.get_template(name)
+
+
+def plain(text: str) -> str:
+    """Text for a tag's `value`, where Label Studio would read $ with a letter after it as a field of the task."""
+    return text.replace("$", "$\N{WORD JOINER}")
 
 
 def render(name: str, rules: Rules, query: Modality, candidates: Shown, **values: object) -> str:

@@ -150,8 +150,11 @@ RANKING = Case(
     prefilled={"ranking": ["c0", "c7", "c1", "c6", "c2", "c5", "c3", "c4"]},
     answer=rank,
     given={"ranking": ["c7", "c0", "c1", "c6", "c2", "c5", "c3", "c4"]},
-    said=lambda j: (j.kind, j.doc_id, j.rank, j.flags, j.untouched),
-    expected=lambda docs: [("ranking", docs[n], rank, (), False) for rank, n in enumerate([7, 0, 1, 6, 2, 5, 3, 4], 1)],
+    said=lambda j: (j.kind, j.doc_id, j.rank, j.flags, j.untouched, j.origin),
+    expected=lambda docs: [
+        ("ranking", docs[n], rank, (), False, "prediction-changed")
+        for rank, n in enumerate([7, 0, 1, 6, 2, 5, 3, 4], 1)
+    ],
 )
 PAIRWISE = Case(
     state=Screen.keys,

@@ -89,11 +89,16 @@ def test_a_blind_task_shows_nothing_of_what_the_model_thinks(
     assert [hint for hint in ("dense:clip", "hard_negative") if hint in html] == []
 
 
-def test_an_answer_that_nobody_touched_is_flagged(page: Page, studio: Studio, sdk: Connect, media: Path) -> None:
-    graded = screen.prepare(page, sdk(studio.admin), media, "graded")
-    graded.open()
-    graded.submit()
-    assert [(j.value, j.untouched) for j in graded.judgments()] == [(str(g), True) for g in screen.SUGGESTED]
+@pytest.mark.parametrize("name", ["graded", "buckets"])
+def test_an_answer_that_nobody_touched_is_flagged(
+    page: Page, studio: Studio, sdk: Connect, media: Path, name: str
+) -> None:
+    there = screen.prepare(page, sdk(studio.admin), media, name)
+    there.open()
+    there.submit()
+    assert [(j.value, j.origin, j.untouched) for j in there.judgments()] == [
+        (str(grade), "prediction", True) for grade in screen.SUGGESTED
+    ]
 
 
 def test_a_ranking_is_not_taken_before_its_order_was_confirmed_and_an_unchanged_one_is_flagged(

@@ -7,7 +7,7 @@ from functools import cached_property
 from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import corpus, pools
+from store import pools
 from store.judgments import Table
 from store.media import Media
 from store.settings import Settings
@@ -70,8 +70,8 @@ def load(workspace: Workspace, project: str) -> Dataset:
     chosen, rules = workspace.project(project), workspace.rules
     judgments = Table(workspace.judgments / str(chosen.id)).current()
     _same_rules(project, judgments, rules)
-    queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
-    items = {i.doc_id: i for i in corpus.items(workspace.corpus)}
+    queries = {q.query_id: q for q in workspace.read_queries().records}
+    items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
     made = pools.load(workspace.pools).values()
     return Dataset(

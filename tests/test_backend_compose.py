@@ -9,7 +9,7 @@ import pytest
 from label_configs.errors import Mendable, Unreadable
 from ls_retrieval import compose
 from ls_retrieval.compose import Made
-from store import corpus, pools, settings
+from store import pools, settings
 from store.settings import Project
 from store.workspace import Workspace
 
@@ -30,7 +30,7 @@ def workspace(tiny_workspace: Workspace) -> Workspace:
 
 def shown(workspace: Workspace) -> dict[str, set[str]]:
     """Modalities of the candidates by query."""
-    modality = {item.doc_id: item.modality for item in corpus.items(workspace.corpus)}
+    modality = {item.doc_id: item.modality for item in workspace.read_items().records}
     found: dict[str, set[str]] = {}
     for pool in pools.load(workspace.pools).values():
         found.setdefault(pool.query_id, set()).update(modality[c.doc_id] for c in pool.candidates)

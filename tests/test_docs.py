@@ -86,7 +86,7 @@ def test_the_example_rows_of_the_readme_are_read(tmp_path: Path) -> None:
     item, query = example.splitlines()
     (tmp_path / "corpus.jsonl").write_text(item, "utf-8")
     (tmp_path / "queries.jsonl").write_text(query, "utf-8")
-    (found,) = corpus.items(tmp_path / "corpus.jsonl")
-    (asked,) = corpus.queries(tmp_path / "queries.jsonl")
+    (found,) = corpus.items(tmp_path / "corpus.jsonl").records
+    (asked,) = corpus.queries(tmp_path / "queries.jsonl").records
     assert asked.positives == (found.doc_id,)
     assert found.modality == "image"

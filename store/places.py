@@ -86,11 +86,12 @@ def origin(uri: str) -> str:
 def named(uri: str) -> str:
     """A URI fit for messages and logs: without credentials, and of its query only that there is one."""
     scheme, there, rest = uri[:300].partition("://")
-    if not there or scheme.lower() not in WEB:
-        return uri[:300]
-    address, asked, _ = rest.partition("?")
-    host, slash, path = address.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{'?…' if asked else ''}"
+    if not there:
+        return scheme
+    host, slash, path = rest.partition("/")
+    if scheme.lower() in WEB:
+        path = path.partition("?")[0] + ("?…" if "?" in path else "")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _bucket(scheme: str, uri: str) -> Place:

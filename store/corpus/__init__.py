@@ -24,7 +24,7 @@ _SHOWN = 20
 
 def _folder(path: Path) -> Entries:
     """Shards, where the folder holds any; else media."""
-    return (webdataset if any(path.glob("*.tar")) else folder).read(path)
+    return webdataset.read(path) if any(path.glob("*.tar")) else folder.read(path)
 
 
 FILES: Mapping[str, Reader] = {
@@ -72,7 +72,7 @@ def queries(path: Path, max_broken: float = 0.0) -> Read[Query]:
     There need be no file: a project can live of queries that are imported in Label Studio alone.
     Raises Unreadable that names every broken row, where there are more than that share.
     """
-    given = Read[Query]([], [])
+    given: Read[Query] = Read([], [])
     if path.exists():
         given = _sound(path, _queries(_entries(path)), max_broken)
     known = {query.query_id for query in given.records}

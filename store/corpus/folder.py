@@ -36,7 +36,8 @@ def _row(root: Path, path: Path, there: Sequence[str]) -> Row | Exception:
             return Row(id=doc_id, text=sidecars.caption(_bytes(path)))
         if kind is None:
             return ValueError("its suffix is none of a text, a picture, a sound or a film")
-        made = Row(id=doc_id, **{kind: uri})
+        made = Row(id=doc_id)
+        setattr(made, kind, uri)
         if f"{path.stem}{sidecars.CAPTION}" in there:
             made.text = sidecars.caption(_bytes(path.with_suffix(sidecars.CAPTION)))
         if f"{path.stem}{sidecars.METADATA}" in there:

@@ -9,6 +9,7 @@ from store.media.base import Current, Fetched, Stamp, Unreachable, checked, gath
 from store.settings import Media as MediaSettings
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 
@@ -40,7 +41,8 @@ class Objects:
     def _get(self, root: str, key: str, name: str, stamp: Stamp) -> Fetched:
         if root not in self._buckets:
             self._buckets[root] = open_bucket(root, patience=self._patience)
-        found = self._buckets[root].get(key, options={"if_none_match": stamp.etag or None})
+        known: GetOptions = {"if_none_match": stamp.etag} if stamp.etag else {}
+        found = self._buckets[root].get(key, options=known)
         checked(name, found.meta["size"], self._settings.max_bytes)
         content = gather(name, (bytes(chunk) for chunk in found.stream()), self._settings.max_bytes)
         return Fetched(content, Stamp(found.meta["e_tag"] or ""))

@@ -139,7 +139,7 @@ class Web:
                     raise _Again(f"the server answers {answer.status}", _after(_headers(answer)))
                 yield answer
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-            raise _Again(str(error) or _WORDS.get(type(error), type(error).__name__)) from error
+            raise _Again(_WORDS.get(type(error)) or str(error) or type(error).__name__) from error
 
 
 def _conditions(stamp: Stamp) -> dict[str, str]:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import shop
 import trustme
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 from shop import Handler, Shop
 
 from label_configs.errors import Unreadable
@@ -542,29 +541,6 @@ def test_a_local_file_of_label_studio_is_read_from_disk_where_it_is_there(tmp_pa
 
 
 # --- buckets
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The address of an S3 server with a bucket `media`."""
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    requests.put(f"http://{host}:{port}/media", timeout=10).raise_for_status()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
-@pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """That bucket, its server named in the environment."""
-    given = {"ENDPOINT_URL": s3, "ALLOW_HTTP": "true", "ACCESS_KEY_ID": "id", "SECRET_ACCESS_KEY": "key"}
-    for name, value in given.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    return from_url("s3://media", client_options={"allow_http": True})
 
 
 def test_an_object_is_fetched_kept_and_asked_about_by_its_etag(bucket: ObjectStore, tmp_path: Path) -> None:

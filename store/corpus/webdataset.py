@@ -5,7 +5,6 @@ Members follow each other by key, as the format has it. The medium stays where i
 """
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,9 +35,21 @@ def _shard(root: Path, shard: Path) -> Entries:
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, list[Member]]]:
-    visible = (member for member in tars.members(shard) if not member.name.rpartition("/")[2].startswith("."))
-    for key, members in groupby(visible, _key):
-        yield key, list(members)
+    """Members by their key. Where a shard is damaged, the sample in hand may lack some, and is left out with it."""
+    group: list[Member] = []
+    try:
+        for member in tars.members(shard):
+            if member.name.rpartition("/")[2].startswith("."):
+                continue
+            if group and _key(member) != _key(group[0]):
+                yield _key(group[0]), group
+                group = []
+            group.append(member)
+    except Unreadable as error:
+        lost = f" Left out with it: {_key(group[0])}." if group else ""
+        raise Unreadable(f"{error.what}{lost}") from error
+    if group:
+        yield _key(group[0]), group
 
 
 def _key(member: Member) -> str:

@@ -15,6 +15,7 @@ from label_studio_sdk import LabelStudio
 
 from ls_retrieval.cli import app
 from ls_retrieval.studio import Account, Studio
+from store import settings
 from store.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,3 +91,11 @@ def test_the_example_rows_of_the_readme_are_read(tmp_path: Path) -> None:
     (asked,) = corpus.queries(tmp_path / "queries.jsonl").records
     assert asked.positives == (found.doc_id,)
     assert found.modality == "image"
+
+
+def test_every_settings_example_of_a_page_is_one(tmp_path: Path) -> None:
+    examples = [block for page in PAGES for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    assert len(examples) >= 4
+    for example in examples:
+        (tmp_path / "settings.toml").write_text(example, "utf-8")
+        settings.load(tmp_path / "settings.toml")

@@ -560,6 +560,12 @@ def test_of_a_bucket_what_is_missing_too_large_or_not_allowed_is_refused(bucket:
     assert "no entry of allow covers it" in refused(media, "s3://other/a.mp3")
 
 
+def test_a_bucket_without_an_account_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    media = Media(tmp_path, MediaSettings(allow=("az://container/",)))
+    assert "Account must be specified" in refused(media, "azure-blob://container/a.mp3")
+
+
 def test_a_bucket_that_does_not_answer_is_unreachable_and_a_copy_serves_meanwhile(
     bucket: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

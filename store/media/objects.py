@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from label_configs.errors import Unreadable
+from label_configs.errors import Mendable, Unreadable
 from store import places
 from store.buckets import Patience, brief, open_bucket
 from store.media.base import Current, Fetched, Stamp, Unreachable, checked, gather
@@ -39,10 +39,18 @@ class Objects:
             raise Unreachable(f"{name} does not arrive: {brief(error)}", mend="Try again later.") from error
 
     def _get(self, root: str, key: str, name: str, stamp: Stamp) -> Fetched:
-        if root not in self._buckets:
-            self._buckets[root] = open_bucket(root, patience=self._patience)
         known: GetOptions = {"if_none_match": stamp.etag} if stamp.etag else {}
-        found = self._buckets[root].get(key, options=known)
+        found = self._bucket(root).get(key, options=known)
         checked(name, found.meta["size"], self._settings.max_bytes)
         content = gather(name, (bytes(chunk) for chunk in found.stream()), self._settings.max_bytes)
         return Fetched(content, Stamp(found.meta["e_tag"] or ""))
+
+    def _bucket(self, root: str) -> "ObjectStore":
+        """The bucket, opened once."""
+        if root not in self._buckets:
+            try:
+                self._buckets[root] = open_bucket(root, patience=self._patience)
+            except Mendable as error:
+                mend = "Check the credentials and addresses in the environment."
+                raise Unreadable(error.what, mend=mend) from error
+        return self._buckets[root]

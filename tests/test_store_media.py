@@ -415,6 +415,14 @@ def test_serving_http_with_a_base_maps_the_names_under_it(media: Media, tmp_path
     assert (tmp_path / "static" / sound[:2] / f"{sound}.mp3").read_bytes() == b"sound"
 
 
+def test_a_file_of_the_workspace_that_is_no_medium_is_never_published(media: Media, tmp_path: Path) -> None:
+    (media.root / "pseudonym.key").write_text("secret")
+    cdn = MediaSettings(serve="http", base="https://cdn.example.org/", to=str(tmp_path / "static"))
+    with pytest.raises(Mendable, match="by its suffix it is no medium"):
+        Media(media.root, cdn).shown(Item(doc_id="d", modality="audio", uri="pseudonym.key"))
+    assert not (tmp_path / "static").exists()
+
+
 def test_sound_in_an_archive_is_put_where_label_studio_serves_it(media: Media) -> None:
     archive(media.root / "0001.tar", {"a.mp3": b"sound"})
     shown = media.shown(Item(doc_id="d", modality="audio", uri="0001.tar#a.mp3"))

@@ -1,6 +1,7 @@
 """Media of the corpus: read for encoders within limits, shown to annotators under URIs that browsers reach."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Query
 from store import files, places
+from store.corpus.rows import modality
 from store.media import local, pictures
 from store.media.pictures import decode
 from store.media.remote import Remote
@@ -62,25 +64,21 @@ class Media:
         Pictures are shown as thumbnails, media elsewhere under their own URI; where `serve` is "http" without a
         `base`, everything is.
         """
-        elsewhere, as_it_is = places.is_remote(record.uri), self.settings.serve == "http" and not self.settings.base
+        as_it_is = self.settings.serve == "http" and not self.settings.base
         if not record.uri:
             return ""
         if record.modality == "image" and not as_it_is:
             path = self.thumbnail(record)
             return self._shelf.put(str(path.relative_to(self._thumbs)), path.read_bytes())
-        if elsewhere:
-            return record.uri.replace("az://", "azure-blob://", 1) if record.uri.startswith("az://") else record.uri
+        if places.is_remote(record.uri):
+            return re.sub("^az://", "azure-blob://", record.uri)
         if as_it_is:
             raise Mendable(
                 f"The browser cannot reach {record.uri}.",
                 why="[media] serve is 'http' without a base, and this is a path on this machine.",
                 mend="Give http(s) URIs in the corpus, set base, or set serve = 'local-files'.",
             )
-        path, member = local.find(self.root, record.uri)
-        if self.settings.serve == "local-files" and member is None:
-            return self._shelf.served(path)
-        content = self.read(record)
-        return self._shelf.put(_name(content, PurePosixPath(record.uri).suffix), content)
+        return self._placed(record)
 
     def thumbnail(self, record: Item | Query) -> Path:
         """A small WebP of a picture, named by the picture's content; made once."""
@@ -105,6 +103,19 @@ class Media:
     def check_shelf(self) -> None:
         """Raise Mendable where thumbnails go to a bucket that does not answer."""
         self._shelf.check()
+
+    def _placed(self, record: Item | Query) -> str:
+        """The URI of a file of the workspace that Label Studio serves where it lies, or that is put on the shelf.
+
+        A row may name any file of the workspace, secrets too: only what is a medium by its suffix is put anywhere.
+        """
+        path, member = local.find(self.root, record.uri)
+        if self.settings.serve == "local-files" and member is None:
+            return self._shelf.served(path)
+        if modality(record.uri) is None:
+            raise Mendable(f"{record.uri} is not put where browsers get it: by its suffix it is no medium.")
+        content = self.read(record)
+        return self._shelf.put(_name(content, PurePosixPath(record.uri).suffix), content)
 
     @property
     def _thumbs(self) -> Path:

@@ -240,9 +240,10 @@ def sync(
 @app.command()
 def verify(url: Annotated[str, typer.Argument(help="The bucket.")]) -> None:
     """Read everything that the bucket's latest version names, and compare the hashes."""
+    from store.buckets import open_bucket
     from sync import bucket
 
-    opened = bucket.open_bucket(url)
+    opened = open_bucket(url)
     problems = bucket.verify(opened)
     if problems:
         raise Unreadable(f"{url} is damaged.", problems=problems, mend="Delete these parts, and run sync again.")

@@ -12,7 +12,7 @@ from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query, Shown
 from ls_retrieval.progress import bar
-from store import corpus, files, pools, secrets, settings
+from store import files, pools, secrets, settings
 from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
@@ -78,8 +78,8 @@ def presenter(workspace: Workspace, project: str) -> Presenter:
         project=workspace.project(project),
         rules=workspace.rules,
         per_screen=workspace.settings.pool.per_screen,
-        queries={q.query_id: q for q in corpus.queries(workspace.queries)},
-        items={i.doc_id: i for i in corpus.items(workspace.corpus)},
+        queries={q.query_id: q for q in workspace.read_queries().records},
+        items={i.doc_id: i for i in workspace.read_items().records},
         media=Media(workspace.root, workspace.settings.media),
         predict=predict,
     )

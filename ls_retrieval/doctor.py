@@ -1,13 +1,19 @@
 """Checks of what usually goes wrong, each with its mend."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, Unreadable
+from label_configs.records import Item, Query
 from ls_retrieval import compose
-from store import corpus
+from store import places
+from store.media import Media
 from store.workspace import Workspace
+
+_PLACES = 20
+"""So many places that media come from are tried."""
 
 
 class Finding(NamedTuple):
@@ -21,7 +27,15 @@ class Finding(NamedTuple):
 def examine(root: Path) -> list[Finding]:
     """All checks; one that fails does not keep the others from being made."""
     workspace = Workspace(root)
-    checks: list[Callable[[Workspace], Iterator[Finding]]] = [_rules, _settings, _corpus, _index, _key, _label_studio]
+    checks: list[Callable[[Workspace], Iterator[Finding]]] = [
+        _rules,
+        _settings,
+        _corpus,
+        _media,
+        _index,
+        _key,
+        _label_studio,
+    ]
     return [finding for check in checks for finding in _run(check, workspace)]
 
 
@@ -44,12 +58,43 @@ def _settings(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _corpus(workspace: Workspace) -> Iterator[Finding]:
-    items, queries = corpus.items(workspace.corpus), corpus.queries(workspace.queries)
+    items, queries, broken = workspace.read()
     yield Finding(True, f"{len(items)} items, {len(queries)} queries")
-    missing = corpus.missing_media([*items, *queries], workspace.root)
+    if broken:
+        yield _listed("rows are left out", broken, "Correct them; the rest is used without them.")
+    missing = Media(workspace.root, workspace.settings.media).missing([*items, *queries])
     if missing:
-        shown = "\n      ".join(missing[:10])
-        yield Finding(False, f"{len(missing)} media are missing\n      {shown}", "Restore them, or leave the rows out.")
+        yield _listed("media are missing", missing, "Restore them, or leave the rows out.")
+
+
+def _media(workspace: Workspace) -> Iterator[Finding]:
+    """Of every place that media are fetched from, whether it gives one of them; and where thumbnails go."""
+    media = Media(workspace.root, workspace.settings.media)
+    for place, record in _one_a_place(workspace).items():
+        try:
+            media.read(record)
+        except Unreadable as error:
+            yield Finding(False, f"media of {place}: {error.what}", error.mend)
+        else:
+            yield Finding(True, f"media of {place}")
+    if "://" in media.settings.to:
+        media.check_shelf()
+        yield Finding(True, f"thumbnails go to {media.settings.to}")
+
+
+def _one_a_place(workspace: Workspace) -> dict[str, Item | Query]:
+    there = workspace.read()
+    records: list[Item | Query] = [*there.items, *there.queries]
+    found: dict[str, Item | Query] = {}
+    for record in records:
+        if places.is_remote(record.uri):
+            found.setdefault(places.origin(record.uri), record)
+    return dict(islice(found.items(), _PLACES))
+
+
+def _listed(what: str, problems: Sequence[str], mend: str) -> Finding:
+    shown = "\n      ".join(problems[:10])
+    return Finding(False, f"{len(problems)} {what}\n      {shown}", mend)
 
 
 def _index(workspace: Workspace) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
 from store import pools
+from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
 from sync import bucket as buckets
@@ -89,7 +90,7 @@ def sync(workspace: Workspace, project: str, to: str, formats: Sequence[str], *,
     """Pull, consensus, gates, formats, publish. A gate that fails publishes nothing."""
     names = exporting.known(formats)
     fingerprint = pulling.fingerprint(compose.pseudonym_key(workspace))
-    bucket = buckets.open_bucket(to, make=not dry_run)
+    bucket = open_bucket(to, make=not dry_run)
     _same_key(buckets.manifest(bucket), fingerprint)
     if not dry_run:
         tell(pull(workspace, project))

@@ -9,7 +9,6 @@ from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders.base import Encoder, Vectors, unsupported
 from ml_backend.vectors import VectorStore, key
-from store import corpus
 from store.media import Media
 from store.settings import Encoder as EncoderSettings
 from store.workspace import Workspace
@@ -45,16 +44,15 @@ def load_encoder(workspace: Workspace, name: str) -> Encoder:
 
 def records(workspace: Workspace) -> tuple[list[Item], list[Query]]:
     """The corpus and its queries. Raises Unreadable where they cannot be read, or do not belong together."""
-    items, queries = corpus.items(workspace.corpus), corpus.queries(workspace.queries)
-    corpus.check_positives(workspace.queries, queries, items)
-    return items, queries
+    there = workspace.read()
+    return there.items, there.queries
 
 
 def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advance = lambda done: None) -> Report:
     """Encode what is new in the corpus and among the queries, and switch to an index that holds all of it."""
-    items, queries = records(workspace)
+    items, queries, left_out = workspace.read()
     media = Media(workspace.root, workspace.settings.media)
-    broken: dict[str, None] = {}
+    broken = dict.fromkeys(left_out)
     versions = {}
     for name, encoder in encoders.items():
         store = VectorStore(workspace.embeddings / encoder.fingerprint)
@@ -79,7 +77,7 @@ def open_collection(workspace: Workspace, candidates: Shown, encode: Callable[[s
     """
     indexes = {name: index.load(workspace.index, name) for name in encoder_settings(workspace)}
     indexed = set.intersection(*(set(i.rows) for i in indexes.values()))
-    there = (i for i in corpus.items(workspace.corpus) if i.doc_id in indexed)
+    there = (i for i in workspace.read_items().records if i.doc_id in indexed)
     items = {i.doc_id: i for i in there if candidates in {"mixed", i.modality}}
     if not items:
         raise Mendable(

@@ -7,14 +7,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from label_configs.errors import Unreadable
 from label_configs.records import DIGEST, Modality, Mode, Shown
-from store import files
+from store import files, places
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 RulesHash = Annotated[str, Field(pattern=f"^{DIGEST}$")]
 
 
@@ -66,16 +67,61 @@ class Negatives(_Section):
 
 
 class Media(_Section):
-    """How annotators' browsers get media: Label Studio's local files, or URIs that they can fetch as they are.
+    """Where media are read from, and how annotators' browsers get them.
 
+    serve: by Label Studio's local files; by http from where `base` says, or as the corpus has them; or from a bucket.
     document_root: the folder that Label Studio serves local files from, counted from the workspace.
+    to: where the files for browsers are put: a folder, counted from the workspace, or a bucket. base: its URI.
+    allow: URIs below which media may be fetched. fresh_for and all timeouts are seconds, total_timeout that of one
+    medium with all its tries.
     """
 
-    serve: Literal["local-files", "http"] = "local-files"
+    serve: Literal["local-files", "http", "s3"] = "local-files"
     document_root: str = "."
+    to: str = "media/thumbs"
+    base: str = ""
     thumbnail: Annotated[int, Field(ge=64, le=2048)] = 384
     max_bytes: Annotated[int, Field(ge=1)] = 50_000_000
-    max_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+    max_pixels: Annotated[int, Field(ge=1, le=170_000_000)] = 80_000_000
+    allow: tuple[str, ...] = ()
+    allow_private: bool = False
+    fresh_for: Annotated[float, Field(ge=0)] = 86_400.0
+    connect_timeout: Seconds = 10.0
+    read_timeout: Seconds = 30.0
+    total_timeout: Seconds = 120.0
+    tries: Annotated[int, Field(ge=1, le=10)] = 4
+
+    @field_validator("allow")
+    @classmethod
+    def _are_places(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        problems = []
+        for entry in allow:
+            try:
+                places.parse(entry)
+            except Unreadable as error:
+                problems.append(error.what)
+        if problems:
+            raise ValueError(" ".join(problems))
+        return allow
+
+    @model_validator(mode="after")
+    def _is_served(self) -> Self:
+        bucket = self.to.startswith(("s3://", "gs://", "az://"))
+        if "://" in self.to and not bucket:
+            raise ValueError("to is a folder, or a bucket: s3://, gs:// or az://")
+        if self.serve == "s3" and not bucket:
+            raise ValueError("serve = 's3' needs a bucket in `to`: s3://bucket/thumbs, gs:// or az://")
+        if self.base and (self.serve != "http" or not self.base.startswith(("http://", "https://"))):
+            raise ValueError("base is an http(s) URI, and goes with serve = 'http'")
+        if bucket and not self.base and self.serve != "s3":
+            raise ValueError("a bucket in `to` needs serve = 's3', or serve = 'http' with the bucket's base")
+        return self
+
+
+class Corpus(_Section):
+    """How the corpus and the queries are read. max_broken: share of broken rows above which nothing is read."""
+
+    max_broken: Share = 0.01
 
 
 class Gates(_Section):
@@ -137,6 +183,7 @@ class Settings(_Section):
     encoders: dict[str, Encoder] = {}
     pool: PoolSettings = PoolSettings()
     negatives: Negatives = Negatives()
+    corpus: Corpus = Corpus()
     media: Media = Media()
     gates: Gates = Gates()
     splits: Splits = Splits()

@@ -4,14 +4,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import DIGEST
+from label_configs.records import DIGEST, Item, Query
 from label_configs.rules import Rules
+from store import corpus as corpus_files
 from store import files
 from store import settings as settings_file
 from store.settings import Project, Settings
+
+
+class Contents(NamedTuple):
+    """Corpus and queries, and a sentence for each row of theirs that is left out."""
+
+    items: list[Item]
+    queries: list[Query]
+    broken: list[str]
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,13 @@ class Workspace:
 
     @property
     def corpus(self) -> Path:
-        """The items."""
-        return self.root / "corpus.jsonl"
+        """The items: a file or a folder, whichever there is. Raises Unreadable where there are several."""
+        return corpus_files.find(self.root, "corpus")
 
     @property
     def queries(self) -> Path:
-        """The queries."""
-        return self.root / "queries.jsonl"
+        """The queries. Raises Unreadable where there are several files of them."""
+        return corpus_files.find(self.root, "queries", corpus_files.FILES)
 
     @property
     def embeddings(self) -> Path:
@@ -125,6 +135,21 @@ class Workspace:
     def settings(self) -> Settings:
         """The parsed settings file."""
         return settings_file.load(self.settings_path)
+
+    def read_items(self) -> corpus_files.Read[Item]:
+        """The corpus, with what is broken in it. Raises Unreadable where that is more than settings allow."""
+        return corpus_files.items(self.corpus, self.settings.corpus.max_broken)
+
+    def read_queries(self) -> corpus_files.Read[Query]:
+        """The queries, with what is broken in them. Raises Unreadable where that is more than settings allow."""
+        return corpus_files.queries(self.queries, self.settings.corpus.max_broken)
+
+    def read(self) -> Contents:
+        """Corpus and queries. Raises Unreadable too where they do not belong together."""
+        items, queries = self.read_items(), self.read_queries()
+        share = self.settings.corpus.max_broken
+        unknown = corpus_files.check_positives(self.queries, queries.records, items.records, share)
+        return Contents(items.records, queries.records, [*items.broken, *queries.broken, *unknown])
 
     def project(self, name: str) -> Project:
         """A project's settings; Mendable lists the names there are."""

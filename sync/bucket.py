@@ -27,25 +27,6 @@ class Published(NamedTuple):
     written: int
 
 
-def open_bucket(url: str, *, make: bool = False) -> "ObjectStore":
-    """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
-
-    make: make a folder that is missing; without it, a missing folder is an empty bucket.
-    """
-    from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, MemoryStore, from_url
-
-    try:
-        if "://" in url and not url.startswith("file://"):
-            return from_url(url)
-        folder = Path(url.removeprefix("file://")).resolve()
-        return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
-    except (BaseError, OSError, ValueError) as error:
-        raise Mendable(
-            f"The bucket {url} cannot be opened: {error}", mend="Give s3://, gs://, az:// or a folder."
-        ) from error
-
-
 def publish(
     bucket: "ObjectStore",
     folder: Path,

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import corpus, mappings, pools
+from store import mappings, pools
 from store.judgments import Table
 from store.mappings import Mapped
 from store.media import Media
@@ -72,8 +72,8 @@ def load(workspace: Workspace, project: str) -> Dataset:
     Raises Unreadable for judgments of earlier rules, unless the settings say what their grades are now.
     """
     chosen, rules, settings = workspace.project(project), workspace.rules, workspace.settings
-    queries = {q.query_id: q for q in corpus.queries(workspace.queries)}
-    items = {i.doc_id: i for i in corpus.items(workspace.corpus)}
+    queries = {q.query_id: q for q in workspace.read_queries().records}
+    items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
     made = pools.load(workspace.pools).values()
     given = Table(workspace.judgments / str(chosen.id)).current()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
 import tiny
 from label_studio_sdk import LabelStudio
+from obstore.store import ObjectStore, from_url
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
 
 from ls_retrieval.studio import Account, Studio, running_studio
@@ -145,3 +147,26 @@ def stand_in() -> Iterator[str]:
         threading.Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 server with a bucket `media`."""
+    from moto.server import ThreadedMotoServer
+
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    requests.put(f"http://{host}:{port}/media", timeout=10).raise_for_status()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """That bucket, its server named in the environment."""
+    given = {"ENDPOINT_URL": s3, "ALLOW_HTTP": "true", "ACCESS_KEY_ID": "id", "SECRET_ACCESS_KEY": "key"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return from_url("s3://media", client_options={"allow_http": True})

@@ -1,6 +1,7 @@
 """Index and pools of a workspace, put together as the commands do it."""
 
 import json
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from label_configs.errors import Mendable, Unreadable
 from ls_retrieval import compose
 from ls_retrieval.compose import Made
-from store import corpus, pools, settings
+from store import pools, settings
+from store.media import Media
 from store.settings import Project
 from store.workspace import Workspace
 
@@ -30,7 +32,7 @@ def workspace(tiny_workspace: Workspace) -> Workspace:
 
 def shown(workspace: Workspace) -> dict[str, set[str]]:
     """Modalities of the candidates by query."""
-    modality = {item.doc_id: item.modality for item in corpus.items(workspace.corpus)}
+    modality = {item.doc_id: item.modality for item in workspace.read_items().records}
     found: dict[str, set[str]] = {}
     for pool in pools.load(workspace.pools).values():
         found.setdefault(pool.query_id, set()).update(modality[c.doc_id] for c in pool.candidates)
@@ -138,3 +140,32 @@ def test_a_broken_picture_is_named_with_its_path_the_reason_and_how_to_mend_it(w
     for sentence in (half, text):
         assert sentence.endswith("Replace or leave it out.")
         assert " at 0x" not in sentence
+
+
+def test_broken_rows_are_named_by_index_and_the_rest_goes_on(workspace: Workspace) -> None:
+    with workspace.settings_path.open("a") as file:
+        file.write("[corpus]\nmax_broken = 0.2\n")
+    add(workspace.corpus, {"_id": "red-bar", "text": "again"}, {"text": "no id"})
+    add(workspace.queries, {"_id": "blank", "text": " "}, {"_id": "q", "text": "x", "positives": ["red-bar", "gone"]})
+    assert compose.index(workspace) == [
+        "corpus.jsonl, line 25: doc_id 'red-bar' stands in corpus.jsonl, line 3 already",
+        "corpus.jsonl, line 26: the row has no _id",
+        "queries.jsonl, line 7: query 'blank' is empty",
+        "query 'q': its positive 'gone' is not in the corpus",
+    ]
+    assert compose.make_pools(workspace, "main").made == 7
+
+
+def test_a_corpus_in_shards_is_indexed_pooled_and_shown_without_being_unpacked(workspace: Workspace) -> None:
+    workspace.corpus.unlink()
+    (workspace.root / "corpus").mkdir()
+    with tarfile.open(workspace.root / "corpus" / "0001.tar", "w") as shard:
+        for path in sorted((workspace.root / "media").glob("*.png")):
+            shard.add(path, path.name)
+            path.unlink()
+    assert compose.index(workspace) == []
+    assert compose.make_pools(workspace, "main").made == 6
+    [item] = [item for item in workspace.read_items().records if item.doc_id == "red-bar"]
+    assert item.uri == "corpus/0001.tar#red-bar.png"
+    shown = Media(workspace.root, workspace.settings.media).shown(item)
+    assert (workspace.root / shown.partition("?d=")[2]).is_file()

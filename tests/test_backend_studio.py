@@ -18,7 +18,7 @@ from ls_retrieval.serve import Filler, running_backend
 from ls_retrieval.studio import Account, Studio
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.retriever import Retriever
-from store import corpus, pools, settings
+from store import pools, settings
 from store.settings import Project
 from store.workspace import Workspace
 from sync import projects
@@ -136,7 +136,7 @@ def test_opening_a_bare_task_fills_it_at_once(setting: Setting) -> None:
     assert opened["data"]["query"] == "a purple thing with wings"
     pool = pools.load(setting.workspace.pools)[opened["meta"]["ls_retrieval"]["pool_id"]]
     assert list(opened["meta"]["ls_retrieval"]["docs"].values()) == [c.doc_id for c in pool.candidates]
-    assert pool.query_id in {query.query_id for query in corpus.queries(setting.workspace.queries)}
+    assert pool.query_id in {query.query_id for query in setting.workspace.read_queries().records}
     version = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere"))).ranker.version
     assert {p["model_version"] for p in opened["predictions"]} == {version}
     assert {len(p["result"]) for p in opened["predictions"]} == {4}
@@ -166,7 +166,7 @@ def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studi
     ]
     assert [len(answer["results"][0]) for answer in answers] == [0, 0, 1]
     assert setting.task("silent", task_id)["data"]["query"] == "a thing that is there"
-    kept = {query.text for query in corpus.queries(setting.workspace.queries)}
+    kept = {query.text for query in setting.workspace.read_queries().records}
     assert "a thing that is there" in kept
     assert "a thing that is not there" not in kept
 

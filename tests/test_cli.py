@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import shop
 import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace, pool
@@ -17,9 +18,10 @@ from label_configs.rules import preset
 from ls_retrieval import cli
 from ls_retrieval.studio import Account, Studio
 from store import pools
+from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
-from sync.bucket import manifest, open_bucket
+from sync.bucket import manifest
 from sync.formats import FORMATS, Format
 from sync.tasks import listing
 
@@ -258,6 +260,25 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
     ]
     for wrong in ("is not YAML", "1 media are missing", "no index", "can be read by others", "LABEL_STUDIO_URL"):
         assert wrong in out
+
+
+def test_doctor_names_broken_rows_and_tries_each_place_that_media_come_from(run: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    with shop.opened() as server, workspace.settings_path.open("a") as file, workspace.corpus.open("a") as corpus:
+        server.answers["/a.mp3"] = lambda handler: handler.send(body=b"sound")
+        uris = [f"{server.url}/a.mp3", f"{server.url}/b.mp3", "https://media.example.org/c.mp3"]
+        corpus.writelines(json.dumps({"_id": uri[-5:], "audio": uri}) + "\n" for uri in uris)
+        corpus.write("{\n")
+        file.write(f'[corpus]\nmax_broken = 0.5\n[media]\nallow = ["{server.url}/"]\n')
+        corpus.flush()
+        file.flush()
+        code, out, _ = run("doctor", "-w", tmp_path)
+        assert code == 1
+        assert "FAIL  1 rows are left out\n      corpus.jsonl, line 10: " in out
+        assert f"ok    media of {server.url}/" in out
+        assert "FAIL  media of https://media.example.org/: https://media.example.org/c.mp3 may not be fetched" in out
+        assert f'allow = ["{server.url}/", "https://media.example.org/"]' in out
+        assert [path for path, _ in server.asked] == ["/a.mp3"]
 
 
 # the whole way, with a real Label Studio

@@ -15,6 +15,7 @@ from label_studio_sdk import LabelStudio
 
 from ls_retrieval.cli import app
 from ls_retrieval.studio import Account, Studio
+from store import settings
 from store.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,14 +87,13 @@ def test_the_example_rows_of_the_readme_are_read(tmp_path: Path) -> None:
     item, query = example.splitlines()
     (tmp_path / "corpus.jsonl").write_text(item, "utf-8")
     (tmp_path / "queries.jsonl").write_text(query, "utf-8")
-    (found,) = corpus.items(tmp_path / "corpus.jsonl")
-    (asked,) = corpus.queries(tmp_path / "queries.jsonl")
+    (found,) = corpus.items(tmp_path / "corpus.jsonl").records
+    (asked,) = corpus.queries(tmp_path / "queries.jsonl").records
     assert asked.positives == (found.doc_id,)
     assert found.modality == "image"
 
 
 def test_every_example_of_settings_is_read(tmp_path: Path) -> None:
-    from store import settings
 
     examples = [example for page in PAGES for example in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
     assert len(examples) > 1

@@ -2,15 +2,28 @@
 
 import hashlib
 import io
+import struct
+import tarfile
+import warnings
+import zlib
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import shop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Item
-from store.media import Media, decode
+from label_configs.records import Item, Query
+from store.media import Media, decode, pictures
 from store.settings import Media as MediaSettings
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 RED, WHITE, GREY = (255, 0, 0), (255, 255, 255), (128, 128, 128)
 LIMIT = 10_000
@@ -111,6 +124,88 @@ def test_a_picture_may_have_the_most_pixels_allowed_and_not_one_more() -> None:
         decode(content, "x", 9_999)
 
 
+BROKEN_EXIF = [b"Exif\0\0II*\0" + tail for tail in (b"", b"\x08\0\0\0\xff\xff", b"\xff" * 40)]
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # what Pillow says of it
+@pytest.mark.parametrize("exif", BROKEN_EXIF)
+def test_a_picture_with_broken_exif_is_read_as_it_lies(exif: bytes) -> None:
+    content = encoded(Image.new("RGB", (4, 2), WHITE), "JPEG", exif=exif)
+    assert decode(content, "x", LIMIT).getcolors() == [(8, WHITE)]
+
+
+LOSSLESS: dict[str, dict[str, object]] = {"WEBP": {"lossless": True}}
+
+
+def test_of_an_animation_the_first_frame_is_taken() -> None:
+    frames = [Image.new("RGB", (4, 2), colour) for colour in (RED, WHITE, GREY)]
+    for format_ in ("GIF", "WEBP", "PNG"):
+        content = encoded(frames[0], format_, save_all=True, append_images=frames[1:], **LOSSLESS.get(format_, {}))
+        assert decode(content, "x", LIMIT).getcolors() == [(8, RED)], format_
+
+
+def test_what_a_picture_is_called_does_not_matter(media: Media) -> None:
+    (media.root / "mislabelled.png").write_bytes(encoded(Image.new("RGB", (4, 2), RED), "BMP"))
+    assert media.thumbnail(image("mislabelled.png")).is_file()
+
+
+def test_a_small_file_that_says_it_is_huge_is_refused_before_it_is_unpacked() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    side = 60_000
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10_000_000))) + chunk(b"IEND", b"")
+    with pytest.raises(Unreadable, match="bomb"):
+        decode(bomb, "x", MediaSettings().max_pixels)
+
+
+@pytest.mark.parametrize("format_", ["EPS", "PCX", "SGI"])
+def test_formats_that_no_browser_shows_are_not_even_tried(format_: str) -> None:
+    with pytest.raises(Unreadable, match="nothing that is known as one"):
+        decode(encoded(Image.new("RGB", (4, 2)), format_), "x", LIMIT)
+
+
+def test_every_format_that_is_tried_is_known_to_pillow() -> None:
+    Image.init()
+    assert set(pictures.FORMATS) <= set(Image.OPEN)
+
+
+@given(st.binary(max_size=200), st.integers(0, 400), st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"]))
+@settings(max_examples=150, deadline=None)
+def test_a_picture_with_any_bytes_overwritten_is_read_or_refused(noise: bytes, place: int, format_: str) -> None:
+    content = bytearray(encoded(Image.effect_noise((16, 16), 90), format_))
+    content[place : place + len(noise)] = noise
+    with warnings.catch_warnings(), suppress(Unreadable):
+        warnings.simplefilter("ignore")
+        assert decode(bytes(content), "x", LIMIT).mode == "RGB"
+
+
+def test_neither_where_a_picture_was_taken_nor_any_other_word_of_it_is_in_the_thumbnail(media: Media) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET-MAKER"
+    exif.get_ifd(0x8825)[1] = "SECRET-NORTH"
+    notes = PngInfo()
+    notes.add_text("Comment", "SECRET-COMMENT")
+    notes.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>SECRET-XMP</x:xmpmeta>")
+    whole = {
+        "a.jpg": encoded(Image.new("RGB", (40, 20), RED), "JPEG", exif=exif, comment=b"SECRET", xmp=b"SECRET-XMP"),
+        "a.png": encoded(Image.new("RGB", (40, 20), WHITE), pnginfo=notes, exif=exif, icc_profile=b"SECRET-ICC"),
+        "a.webp": encoded(Image.new("RGB", (40, 20), GREY), "WEBP", exif=exif, xmp=b"SECRET-XMP"),
+    }
+    for name, content in whole.items():
+        assert b"SECRET" in content
+        (media.root / name).write_bytes(content)
+        made = media.thumbnail(image(name)).read_bytes()
+        assert b"SECRET" not in made
+        with Image.open(io.BytesIO(made)) as thumbnail:
+            assert (dict(thumbnail.getexif()), thumbnail.info.get("xmp"), thumbnail.info.get("icc_profile")) == (
+                {},
+                None,
+                None,
+            )
+
+
 # --- reading
 
 
@@ -148,8 +243,75 @@ def test_what_names_no_file_is_refused(media: Media, uri: str) -> None:
     assert "no file" in refused(media, image(uri))
 
 
-def test_a_remote_medium_is_not_read(media: Media) -> None:
-    assert "cannot be encoded" in refused(media, image("https://example.org/x.png"))
+# --- members of archives
+
+
+def archive(path: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def test_a_member_of_an_archive_is_read_where_it_lies(media: Media) -> None:
+    archive(media.root / "0001.tar", {"a.mp3": b"first", "sub/b c.mp3": b"second", "../a.mp3": b"third", "a": b""})
+    assert media.read(image("0001.tar#a.mp3")) == b"first"
+    assert media.read(image("0001.tar#sub/b c.mp3")) == b"second"
+    assert media.read(image("0001.tar#../a.mp3")) == b"third"
+    assert "has 0 bytes" in refused(media, image("0001.tar#a"))
+    assert "has no file /etc/passwd" in refused(media, image("0001.tar#/etc/passwd"))
+    small = Media(media.root, MediaSettings(max_bytes=5))
+    assert "has 6 bytes" in refused(small, image("0001.tar#sub/b c.mp3"))
+    assert {path.name for path in media.root.iterdir()} == {"red.png", "0001.tar"}
+
+
+def test_links_and_folders_in_an_archive_are_no_files(media: Media) -> None:
+    with tarfile.open(media.root / "0001.tar", "w") as tar:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
+            entry = tarfile.TarInfo(f"odd-{kind.decode()}")
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            tar.addfile(entry)
+            assert "has no file" in refused(media, image(f"0001.tar#{entry.name}"))
+
+
+def test_an_archive_that_was_written_anew_is_read_anew(media: Media) -> None:
+    archive(media.root / "0001.tar", {"a": b"old"})
+    assert media.read(image("0001.tar#a")) == b"old"
+    archive(media.root / "0001.tar", {"b": bytes(10_000), "a": b"new"})
+    assert media.read(image("0001.tar#a")) == b"new"
+
+
+def test_a_damaged_archive_gives_what_is_whole_and_refuses_the_rest(media: Media) -> None:
+    archive(media.root / "0001.tar", {"a": b"whole", "b": bytes(5000)})
+    content = (media.root / "0001.tar").read_bytes()
+    (media.root / "0001.tar").write_bytes(content[:3000])
+    assert media.read(image("0001.tar#a")) == b"whole"
+    assert "has no file b" in refused(media, image("0001.tar#b"))
+    (media.root / "0002.tar").write_bytes(b"no archive at all" * 100)
+    assert "has no file a" in refused(media, image("0002.tar#a"))
+    assert "There is no file" in refused(media, image("0003.tar#a"))
+    assert "lies outside" in refused(media, image("../0001.tar#a"))
+
+
+def test_a_file_whose_own_name_looks_like_a_members_is_read_as_itself(media: Media) -> None:
+    (media.root / "a.tar#b.mp3").write_bytes(b"itself")
+    assert media.read(image("a.tar#b.mp3")) == b"itself"
+
+
+def test_media_that_the_workspace_does_not_hold_are_named_and_remote_ones_are_not_looked_for(media: Media) -> None:
+    (media.root / "folder.png").mkdir()
+    archive(media.root / "0001.tar", {"a": b"x"})
+    uris = ["red.png", "gone.png", "folder.png", "https://example.org/x.png", "", "/data/upload/1/x.png", "0001.tar#a"]
+    records = [Item(doc_id=f"d{n}", modality="image", uri=uri) for n, uri in enumerate([*uris, "0001.tar#b"])]
+    query = Query(query_id="q", modality="audio", uri="gone.mp3")
+    root = media.root.resolve()
+    assert media.missing([*records, query]) == [
+        f"d1: There is no file {root}/gone.png.",
+        f"d2: There is no file {root}/folder.png.",
+        "d7: 0001.tar has no file b.",
+        f"q: There is no file {root}/gone.mp3.",
+    ]
 
 
 # --- showing
@@ -208,11 +370,83 @@ def test_paths_count_from_the_document_root_and_what_lies_outside_it_cannot_be_s
         Media(media.root, MediaSettings(document_root="media")).shown(sound)
 
 
-@pytest.mark.parametrize("uri", ["", "https://example.org/x.png", "s3://bucket/x y.png"])
-def test_a_remote_medium_is_shown_under_its_own_uri_and_text_under_none(media: Media, uri: str) -> None:
-    assert media.shown(image(uri)) == uri
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("", ""),
+        ("https://example.org/x.mp3", "https://example.org/x.mp3"),
+        ("s3://bucket/x y.mp3", "s3://bucket/x y.mp3"),
+        ("az://container/x.mp3", "azure-blob://container/x.mp3"),
+        ("/data/upload/1/x.mp3", "/data/upload/1/x.mp3"),
+    ],
+)
+def test_sound_and_film_from_elsewhere_are_shown_under_their_own_uri(media: Media, uri: str, shown: str) -> None:
+    assert media.shown(Item(doc_id="d", modality="audio", uri=uri)) == shown
 
 
-def test_serving_http_only_refuses_a_path_and_says_what_to_do(media: Media) -> None:
+def test_a_picture_from_elsewhere_is_fetched_and_shown_as_a_thumbnail(media: Media) -> None:
+    content = encoded(Image.new("RGB", (1000, 500), RED))
+    with shop.opened() as server:
+        server.answers["/x.png"] = lambda h: h.send(body=content)
+        allowing = Media(media.root, MediaSettings(allow=(f"{server.url}/",)))
+        assert allowing.shown(image(f"{server.url}/x.png")) == allowing.shown(image("red.png"))
+        with pytest.raises(Unreadable, match="no entry of allow covers it"):
+            media.shown(image(f"{server.url}/x.png"))
+
+
+def test_serving_http_without_a_base_shows_the_corpus_uris_and_refuses_a_path(media: Media) -> None:
+    as_they_are = Media(media.root, MediaSettings(serve="http"))
+    assert as_they_are.shown(image("https://example.org/x.png")) == "https://example.org/x.png"
     with pytest.raises(Mendable, match="serve = 'local-files'"):
-        Media(media.root, MediaSettings(serve="http")).shown(image("red.png"))
+        as_they_are.shown(image("red.png"))
+
+
+def test_serving_http_with_a_base_maps_the_names_under_it(media: Media, tmp_path: Path) -> None:
+    (media.root / "a.mp3").write_bytes(b"sound")
+    name = media.thumbnail(image("red.png")).relative_to(media.root.resolve() / "media" / "thumbs")
+    cdn = Media(media.root, MediaSettings(serve="http", base="https://cdn.example.org/thumbs"))
+    assert cdn.shown(image("red.png")) == f"https://cdn.example.org/thumbs/{name}"
+    elsewhere = MediaSettings(serve="http", base="https://cdn.example.org/thumbs/", to=str(tmp_path / "static"))
+    assert Media(media.root, elsewhere).shown(image("red.png")) == f"https://cdn.example.org/thumbs/{name}"
+    assert (tmp_path / "static" / name).read_bytes() == media.thumbnail(image("red.png")).read_bytes()
+    sound = hashlib.sha256(b"sound").hexdigest()[:32]
+    shown = Media(media.root, elsewhere).shown(Item(doc_id="d", modality="audio", uri="a.mp3"))
+    assert shown == f"https://cdn.example.org/thumbs/{sound[:2]}/{sound}.mp3"
+    assert (tmp_path / "static" / sound[:2] / f"{sound}.mp3").read_bytes() == b"sound"
+
+
+def test_a_file_of_the_workspace_that_is_no_medium_is_never_published(media: Media, tmp_path: Path) -> None:
+    (media.root / "pseudonym.key").write_text("secret")
+    cdn = MediaSettings(serve="http", base="https://cdn.example.org/", to=str(tmp_path / "static"))
+    with pytest.raises(Mendable, match="by its suffix it is no medium"):
+        Media(media.root, cdn).shown(Item(doc_id="d", modality="audio", uri="pseudonym.key"))
+    assert not (tmp_path / "static").exists()
+
+
+def test_sound_in_an_archive_is_put_where_label_studio_serves_it(media: Media) -> None:
+    archive(media.root / "0001.tar", {"a.mp3": b"sound"})
+    shown = media.shown(Item(doc_id="d", modality="audio", uri="0001.tar#a.mp3"))
+    name = hashlib.sha256(b"sound").hexdigest()[:32]
+    assert shown == f"/data/local-files/?d=media/thumbs/{name[:2]}/{name}.mp3"
+    assert (media.root / shown.partition("=")[2]).read_bytes() == b"sound"
+
+
+def test_serving_from_a_bucket_puts_each_thumbnail_there_once(media: Media, bucket: "ObjectStore") -> None:
+    name = str(media.thumbnail(image("red.png")).relative_to(media.root.resolve() / "media" / "thumbs"))
+    there = Media(media.root, MediaSettings(serve="s3", to="s3://media/thumbs"))
+    assert [there.shown(image("red.png")) for _ in range(2)] == [f"s3://media/thumbs/{name}"] * 2
+    found = bucket.get(f"thumbs/{name}")
+    assert bytes(found.bytes()) == media.thumbnail(image("red.png")).read_bytes()
+    assert found.attributes["Content-Type"] == "image/webp"
+    assert len([entry for batch in bucket.list("thumbs") for entry in batch]) == 1
+    there.check_shelf()
+
+
+def test_a_bucket_that_takes_no_thumbnails_is_told(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ENDPOINT_URL": "http://127.0.0.1:9", "ALLOW_HTTP": "true", "ACCESS_KEY_ID": "id"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
+    there = Media(media.root, MediaSettings(serve="s3", to="s3://media/thumbs", tries=1, total_timeout=2))
+    for use in (there.check_shelf, lambda: there.shown(image("red.png"))):
+        with pytest.raises(Mendable, match="s3://media/thumbs cannot be used for thumbnails"):
+            use()

@@ -75,6 +75,27 @@ candidates = "smell"
     ]
 
 
+@pytest.mark.parametrize(
+    ("media", "said"),
+    [
+        ('allow = ["media.example.org", "https://u:p@h/"]', "media.example.org cannot be read"),
+        ('allow = ["https://h/", "https://u:p@h/"]', "credentials stand in the URI"),
+        ('serve = "s3"', "needs a bucket in `to`"),
+        ('serve = "s3"\nto = "thumbs"', "needs a bucket in `to`"),
+        ('to = "ftp://h/thumbs"', "to is a folder, or a bucket"),
+        ('to = "s3://bucket/thumbs"', "needs serve = 's3', or serve = 'http'"),
+        ('serve = "http"\nto = "s3://bucket/thumbs"', "needs serve = 's3', or serve = 'http'"),
+        ('base = "https://cdn.example.org/"', "goes with serve = 'http'"),
+        ('serve = "http"\nbase = "cdn.example.org"', "base is an http(s) URI"),
+        ("total_timeout = 0", "greater than 0"),
+    ],
+)
+def test_media_settings_that_cannot_work_are_refused(tmp_path: Path, media: str, said: str) -> None:
+    [problem] = refused(written(tmp_path, f"[media]\n{media}\n")).problems
+    assert problem.startswith("media")
+    assert said in problem
+
+
 def test_a_file_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
     error = refused(tmp_path / "settings.toml")
     assert f"ls-retrieval init --workspace {tmp_path}" in error.mend

@@ -9,7 +9,8 @@ import pytest
 from obstore.store import LocalStore, MemoryStore
 
 from label_configs.errors import Mendable, Unreadable
-from sync.bucket import LATEST, manifest, open_bucket, publish, read, verify
+from store.buckets import open_bucket
+from sync.bucket import LATEST, manifest, publish, read, verify
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -1,0 +1,64 @@
+"""Buckets of S3, Google Cloud Storage and Azure, and folders in their place."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from label_configs.errors import Mendable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_VARIABLES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+
+
+class Patience(NamedTuple):
+    """How long a bucket is waited for: seconds to connect, seconds for all of one request, and how often."""
+
+    connect: float
+    total: float
+    tries: int
+
+
+def open_bucket(url: str, *, make: bool = False, patience: Patience | None = None) -> "ObjectStore":
+    """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
+
+    make: make a folder that is missing; without it, a missing folder is an empty bucket.
+    patience: obstore's own without it.
+    """
+    from obstore.exceptions import BaseError
+    from obstore.store import LocalStore, MemoryStore, from_url
+
+    try:
+        if "://" in url and not url.startswith("file://"):
+            return from_url(url, client_options=_client(url, patience), retry_config=_retry(patience))
+        folder = Path(url.removeprefix("file://")).resolve()
+        return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
+    except (BaseError, OSError, ValueError) as error:
+        raise Mendable(
+            f"The bucket {url} cannot be opened: {brief(error)}", mend="Give s3://, gs://, az:// or a folder."
+        ) from error
+
+
+def brief(error: Exception) -> str:
+    """The sentence of one of obstore's errors, without the tree that follows it."""
+    return str(error).partition("\n")[0][:500]
+
+
+def _client(url: str, patience: Patience | None) -> "ClientConfig | None":
+    """Limits of the client; with any given, obstore takes no more heed of AWS_ALLOW_HTTP and its like."""
+    if patience is None:
+        return None
+    variable = f"{_VARIABLES.get(url.partition('://')[0], '')}_ALLOW_HTTP"
+    return {
+        "connect_timeout": timedelta(seconds=patience.connect),
+        "timeout": timedelta(seconds=patience.total),
+        "allow_http": os.environ.get(variable, "").lower() in {"1", "true"},
+    }
+
+
+def _retry(patience: Patience | None) -> "RetryConfig | None":
+    if patience is None:
+        return None
+    return {"max_retries": patience.tries - 1, "retry_timeout": timedelta(seconds=patience.total)}

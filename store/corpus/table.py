@@ -1,0 +1,77 @@
+"""CSV and TSV: columns named as the fields of JSONL; `metadata.NAME` goes to the metadata, an empty cell is none.
+
+The delimiter is the one of , ; | and tab under which the header has the most columns that are known.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from label_configs.errors import Unreadable
+from store.corpus import rows
+from store.corpus.rows import COLUMNS, Entries, Row
+
+_DELIMITERS = ",;\t|"
+_METADATA = "metadata."
+
+
+def read(path: Path) -> Entries:
+    """The rows of a file. Raises Unreadable where its header has no column that is known."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        header = file.readline(rows.LIMIT)
+        delimiter = max(_DELIMITERS, key=lambda one: len(COLUMNS & set(_names(header, one))))
+        names = _names(header, delimiter)
+        if header.strip() and not COLUMNS & set(names):
+            raise Unreadable(
+                f"{path} has no column that is known; it has {', '.join(names)[:200]!r}.",
+                mend="The first line names the columns: _id, and text, image, audio or video.",
+            )
+        for number, cells in _records(file, delimiter):
+            if cells:
+                yield f"{path.name}, line {number}", _row(names, cells) if isinstance(cells, list) else cells
+
+
+def _names(header: str, delimiter: str) -> list[str]:
+    return [name.strip() for name in header.strip("\r\n").replace('"', "").split(delimiter)]
+
+
+def _records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str] | Exception]]:
+    """The records behind the header, each with the line that it begins on."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        number = reader.line_num + 2
+        try:
+            yield number, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, error
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> Row | Exception:
+    if len(cells) != len(names):
+        return ValueError(f"it has {len(cells)} cells, and the header {len(names)}")
+    try:
+        given = {name: _READ.get(name, _text)(cell) for name, cell in zip(names, cells, strict=True) if cell.strip()}
+    except (ValueError, RecursionError) as error:
+        return error
+    metadata = {name.removeprefix(_METADATA): value for name, value in given.items() if name.startswith(_METADATA)}
+    return rows.of(given | ({"metadata": given.get("metadata", {}) | metadata} if metadata else {}))
+
+
+def _text(cell: str) -> str:
+    try:
+        cell.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it is not UTF-8") from error
+    return cell
+
+
+def _ids(cell: str) -> Any:
+    """One id, or several as a JSON list: ids may hold any delimiter."""
+    return json.loads(cell) if cell.lstrip().startswith("[") else [_text(cell)]
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {"start": float, "end": float, "positives": _ids, "metadata": json.loads}

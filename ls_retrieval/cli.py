@@ -127,8 +127,11 @@ def index(workspace: WorkspaceOption = HERE) -> None:
     """Encode what is new in the corpus, and build the index."""
     from ls_retrieval import compose
 
-    broken = compose.index(_workspace(workspace))
+    opened = _workspace(workspace)
+    broken = compose.index(opened)
     _name_left_out(broken)
+    for sentence in compose.indexes(opened):
+        typer.echo(sentence)
     typer.echo(f"indexed; {len(broken)} left out")
 
 

@@ -96,6 +96,13 @@ def index(workspace: Workspace) -> list[str]:
         return library.build(workspace, encoders, advance).broken
 
 
+def indexes(workspace: Workspace) -> list[str]:
+    """A sentence for each encoder: what its index is, and how well it finds."""
+    from ml_backend import index as built
+
+    return [f"{name}: {built.about(workspace.index, name)}" for name in workspace.settings.encoders]
+
+
 class Made(NamedTuple):
     """Pools made now, pools that were there already, and a sentence for each query that is left without one."""
 

@@ -98,12 +98,16 @@ def _listed(what: str, problems: Sequence[str], mend: str) -> Finding:
 
 
 def _index(workspace: Workspace) -> Iterator[Finding]:
-    from ml_backend.index import current
+    from ml_backend import index
 
     for name in workspace.settings.encoders:
-        built = current(workspace.index).get(name)
-        mend = "" if built else f"ls-retrieval index --workspace {workspace.root}"
-        yield Finding(bool(built), f"encoder {name}: {'index ' + built['version'] if built else 'no index'}", mend)
+        if name in index.current(workspace.index):
+            opened = index.load(workspace.index, name)
+            what = f"index {opened.version}, {len(opened.rows)} items; {index.about(workspace.index, name)}"
+            yield Finding(True, f"encoder {name}: {what}")
+        else:
+            mend = f"ls-retrieval index --workspace {workspace.root}"
+            yield Finding(False, f"encoder {name}: no index", mend)
 
 
 def _key(workspace: Workspace) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Item, Query, Shown
+from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders.base import Encoder, Vectors, unsupported
@@ -64,9 +64,24 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
             raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
         doc_ids = [r.doc_id for r in found.records if isinstance(r, Item)]
         versions[name] = index.build(
-            workspace.index, name, encoder.fingerprint, doc_ids, found.keys, store.get(found.keys)
+            workspace.index,
+            name,
+            encoder.fingerprint,
+            doc_ids,
+            found.keys,
+            store.get,
+            settings=workspace.settings.index,
+            modalities=[r.modality for r in found.records],
+            queries=_by_modality(asked, store),
         )
     return Report(len(doc_ids), list(broken), versions)
+
+
+def _by_modality(embedded: embed.Embedded, store: VectorStore) -> dict[Modality, Vectors]:
+    keys: dict[Modality, list[bytes]] = {}
+    for record, content_key in zip(embedded.records, embedded.keys, strict=True):
+        keys.setdefault(record.modality, []).append(content_key)
+    return {modality: store.get(some) for modality, some in keys.items()}
 
 
 def open_collection(workspace: Workspace, candidates: Shown, encode: Callable[[str, Query], Vectors]) -> Collection:

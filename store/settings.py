@@ -32,6 +32,22 @@ class Encoder(_Section):
     batch: Annotated[int, Field(ge=1)] = 32
 
 
+IndexKind = Literal["auto", "exact", "pq", "ivf", "hnsw"]
+
+
+class IndexSettings(_Section):
+    """How the nearest items are found.
+
+    kind: auto chooses by size. recall: the share of the `at` nearest that an approximate kind must find, or the search
+    stays exact. slack: the share of items, new and gone together, from which the index is built anew.
+    """
+
+    kind: IndexKind = "auto"
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.98
+    at: Annotated[int, Field(ge=1, le=1000)] = 50
+    slack: Share = 0.05
+
+
 class PoolSettings(_Section):
     """How the candidates of a query are chosen. Depth counts all of them."""
 
@@ -181,6 +197,7 @@ class Settings(_Section):
     """The whole file."""
 
     encoders: dict[str, Encoder] = {}
+    index: IndexSettings = IndexSettings()
     pool: PoolSettings = PoolSettings()
     negatives: Negatives = Negatives()
     corpus: Corpus = Corpus()

@@ -63,7 +63,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An item proposed for a query: by whom (`source`), as what (`role`), how high (`score`, `rank` from 1), why."""
+    """An item proposed for a query: by whom (`source`), as what (`role`), how high (`score`, `rank` from 1), why.
+
+    Of a random draw: how many were `drawn`, evenly, of how many (`drawn_from`); each stands for drawn_from / drawn.
+    """
 
     doc_id: str
     source: str
@@ -71,11 +74,16 @@ class Candidate:
     score: float = 0.0
     rank: int = 0
     reason: str = ""
+    drawn: int = 0
+    drawn_from: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The candidates of one query in display order, and everything that they depend on."""
+    """The candidates of one query in display order, and everything that they depend on.
+
+    folded: near-duplicates of candidates, which are not shown: their `reason` names the one that stands for them.
+    """
 
     query_id: str
     candidates: tuple[Candidate, ...]
@@ -83,6 +91,7 @@ class Pool:
     index: str
     seed: int
     round: int = 1
+    folded: tuple[Candidate, ...] = ()
 
     @property
     def pool_id(self) -> str:

@@ -139,17 +139,30 @@ def index(workspace: WorkspaceOption = HERE) -> None:
 def pool(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
-    depth: Annotated[int | None, typer.Option(min=2, help="Candidates of a query, all kinds together.")] = None,
+    depth: Annotated[int | None, typer.Option(min=2, help="Candidates of every query, all kinds together.")] = None,
     hard: Annotated[int | None, typer.Option(min=0, help="Of them mined hard negatives.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of draws and display order.")] = None,
+    top_up: Annotated[
+        bool, typer.Option("--top-up", help="Another round of what the corpus has gained since.")
+    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
-    """Choose the candidates of every query that has none yet: queries and candidates as the project has them."""
-    from ls_retrieval import compose
+    """Choose the candidates of every query that has none yet: queries and candidates as the project has them.
 
-    given = {name: value for name, value in (("depth", depth), ("hard", hard), ("seed", seed)) if value is not None}
-    done = compose.make_pools(_workspace(workspace), project, given)
+    Example: ls-retrieval pool -w photos --depth 24 --hard 6
+    """
+    from ls_retrieval import compose, tables
+
+    options = {"depth": depth, "hard": hard, "seed": seed}
+    given: dict[str, int | None] = {name: value for name, value in options.items() if value is not None}
+    if depth is not None:
+        given["max_depth"] = None
+    done = compose.make_pools(_workspace(workspace), project, given, top_up=top_up, dry_run=dry_run)
     _name_left_out(done.left_out)
-    typer.echo(f"{done.made} pools made, {done.there} were there; {len(done.left_out)} queries left out")
+    if done.makeup:
+        tables.show_makeup(done.makeup)
+    verb = "would be made" if dry_run else "made"
+    typer.echo(f"{done.made} pools {verb}, {done.there} were there; {len(done.left_out)} queries left out")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 import secrets as random_secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,20 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
-from label_configs.records import Pool, Query, Shown
+from label_configs.records import Pool, Query
 from ls_retrieval.progress import bar
 from store import files, pools, secrets, settings
 from store.media import Media
-from store.settings import Settings
 from store.workspace import Workspace
 from sync.present import Presenter
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+    from ml_backend.pooling import Proposed
     from ml_backend.ranker import Ranker
+    from ml_backend.rounds import Rounds
 
 _KEY = "LSR_PSEUDONYM_KEY"
+_PART = 500
+"""Pools kept at a time: what a stopped command loses at most."""
 
 
 def start_workspace(root: Path) -> Workspace:
@@ -104,19 +108,32 @@ def indexes(workspace: Workspace) -> list[str]:
 
 
 class Made(NamedTuple):
-    """Pools made now, pools that were there already, and a sentence for each query that is left without one."""
+    """Pools made now, pools that were there already, and a sentence for each query that is left without one.
+
+    makeup: candidates by role and source; near-duplicates that are not shown count as the role `folded`.
+    """
 
     made: int
     there: int
     left_out: list[str]
+    makeup: Mapping[tuple[str, str], int]
 
 
-def make_pools(workspace: Workspace, project: str, given: Mapping[str, int] | None = None) -> Made:
+def make_pools(
+    workspace: Workspace,
+    project: str,
+    given: Mapping[str, int | None] | None = None,
+    *,
+    top_up: bool = False,
+    dry_run: bool = False,
+) -> Made:
     """Make the pools of a project's queries that have none yet: queries and candidates of its modalities alone.
 
-    given: settings of [pool] that differ this time.
+    given: settings of [pool] that differ this time. top_up: another round as well, of what the corpus has gained, for
+    the queries that have pools. dry_run: write nothing. Who is stopped goes on where the last whole part ended.
     """
     from ml_backend import library
+    from ml_backend.rounds import Rounds, prepared
 
     chosen = workspace.settings.model_copy(update={"pool": workspace.settings.pool.model_copy(update=given)})
     wanted = workspace.project(project)
@@ -127,27 +144,36 @@ def make_pools(workspace: Workspace, project: str, given: Mapping[str, int] | No
             f"There are no queries of modality {wanted.query} in {workspace.queries}.",
             mend='One JSON object a line: {"text": "an owl at night"} or {"image": "media/owl.jpg"}',
         )
-    fits = pools.fitting(wanted, queries, items)
-    have = {pool.query_id for pool in pools.whole(pools.load(workspace.pools).values(), fits)}
-    missing = [query for query in asked if query.query_id not in have]
-    left_out = _pool(workspace, missing, wanted.candidates, chosen) if missing else []
-    if len(left_out) == len(asked):
-        raise Mendable("No query has a pool.", problems=left_out[:20])
-    return Made(len(missing) - len(left_out), len(asked) - len(missing), left_out)
+    have = pools.rounds(workspace.pools, pools.fitting(wanted, queries, items))
+    todo = [query for query in asked if top_up or query.query_id not in have]
+    there = len(have.keys() & {query.query_id for query in asked})
+    if not todo:
+        return Made(0, there, [], {})
+    collection = prepared(workspace, library.open_collection(workspace, wanted.candidates, library.not_indexed))
+    made = _pool(Rounds(workspace.pools, collection, wanted.candidates, chosen), todo, have, dry_run=dry_run)
+    if len(made.left_out) == len(asked):
+        raise Mendable("No query has a pool.", problems=made.left_out[:20])
+    return made._replace(there=there)
 
 
-def _pool(workspace: Workspace, queries: Sequence[Query], candidates: Shown, chosen: Settings) -> list[str]:
-    """Make and keep pools; returns a sentence for each query that cannot be read."""
-    from ml_backend import library, pooling
-
-    collection = library.open_collection(workspace, candidates, library.not_indexed)
-    proposed, left_out = [], []
+def _pool(rounds: "Rounds", queries: Sequence[Query], have: Mapping[str, pools.Rounds], *, dry_run: bool) -> Made:
+    """Make the next pool of each query, and keep them part by part; a sentence for each query that cannot be read."""
+    made, left_out, makeup = 0, list[str](), Counter[tuple[str, str]]()
+    if not dry_run:
+        rounds.keep_items()
     with bar("Making pools", len(queries)) as advance:
-        for query in queries:
-            try:
-                proposed.append(pooling.build(query, collection, chosen))
-            except Unreadable as error:
-                left_out.append(f"{query.query_id}: {error.line}")
-            advance(1)
-    pools.append(workspace.pools, [p.pool for p in proposed], [hit for p in proposed for hit in p.run])
-    return left_out
+        for start in range(0, len(queries), _PART):
+            proposed: list[Proposed] = []
+            for query in queries[start : start + _PART]:
+                try:
+                    found = rounds.next(query, have.get(query.query_id))
+                    proposed += [found] if found else []
+                except Unreadable as error:
+                    left_out.append(f"{query.query_id}: {error.line}")
+                advance(1)
+            if not dry_run:
+                pools.append(rounds.folder, [p.pool for p in proposed], [hit for p in proposed for hit in p.run])
+            made += len(proposed)
+            makeup.update((c.role, c.source) for p in proposed for c in p.pool.candidates)
+            makeup.update(("folded", c.source) for p in proposed for c in p.pool.folded)
+    return Made(made, 0, left_out, makeup)

@@ -27,18 +27,19 @@ from sync.report import summary
 
 
 def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed:
-    """Make tasks of every query's latest pool."""
+    """Make tasks of every query's pools, round by round, as far as their items are still in the corpus."""
     presenter = compose.presenter(workspace, project)
     fits = pools.fitting(presenter.project, presenter.queries.values(), presenter.items.values())
-    latest = pools.latest(pools.whole(pools.load(workspace.pools).values(), fits))
+    known = pools.load(workspace.pools)
+    latest = pools.latest(known.values(), fits)
     if not latest:
         raise Mendable(
             f"There are no pools for the project {project!r} yet.",
             mend=f"Run `ls-retrieval pool --workspace {workspace.root} --project {project}` first.",
         )
-    arranged = [presenter.arrange(pool) for pool in latest.values()]
+    arranged = [presenter.arrange(pool) for pool in latest]
     if not dry_run:
-        pools.append(workspace.pools, [pool for pool in arranged if pool != latest[pool.query_id]])
+        pools.append(workspace.pools, [pool for pool in arranged if pool.pool_id not in known])
     with bar("Making cards", len(arranged)) as advance:
         tasks: list[Task] = []
         for pool in arranged:

@@ -1,5 +1,7 @@
 """Figures as tables for people."""
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +16,14 @@ def show(figures: Summary) -> None:
     for name, counts in figures["sources"].items():
         sources.add_row(name, str(counts["judged"]), str(counts["positive"]), str(counts["negative"]))
     console.print(sources)
+
+
+def show_makeup(makeup: Mapping[tuple[str, str], int]) -> None:
+    """Print what pools are made of: candidates by role and source."""
+    table = Table("role", "from", "candidates", title="What the pools are made of")
+    for (role, source), count in sorted(makeup.items()):
+        table.add_row(role, source, str(count))
+    Console(highlight=False).print(table)
 
 
 def overview(figures: Summary) -> Table:

@@ -1,16 +1,16 @@
 """A corpus ready to be searched: its items, and for each encoder the index and the way to encode a query."""
 
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from label_configs.records import Item, Query, ScoredDoc
+from label_configs.records import Item, Query, ScoredDoc, digest
+from ml_backend.asked import Asked
 from ml_backend.encoders.base import Vectors
 from ml_backend.index import Index
+from ml_backend.lexical import Lexical
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,37 @@ class Space:
 
 @dataclass(frozen=True)
 class Collection:
-    """Items by doc_id in the corpus's order, and the spaces by encoder name, each of exactly these items."""
+    """Items by doc_id, and the spaces by encoder name, each of as many of the items as it holds.
+
+    asked: by encoder name the queries whose answers are known in part. strata: the metadata by which random draws are
+    spread, the first that an item has.
+    """
 
     items: Mapping[str, Item]
     spaces: Mapping[str, Space]
+    asked: Mapping[str, Asked] = field(default_factory=dict)
+    strata: tuple[str, ...] = ()
 
     @cached_property
-    def lexical(self) -> tuple[list[str], Any]:
-        """doc_ids and BM25 over titles, captions and metadata; items without words are not in it."""
-        named = {doc_id: words for doc_id, item in self.items.items() if (words := _words(item))}
-        found = {d: words for d, words in zip(named, tokens(list(named.values())), strict=True) if words}
-        bm25 = _bm25s().BM25()
-        if found:
-            bm25.index(list(found.values()), show_progress=False)
-        return list(found), bm25
+    def lexical(self) -> Lexical:
+        """BM25 over titles, captions and metadata."""
+        return Lexical(self.items)
+
+    @cached_property
+    def by_stratum(self) -> list[str]:
+        """All doc_ids in the order of their strata; within one by a hash, which means nothing."""
+        return sorted(self.items, key=lambda doc_id: (self.stratum(doc_id), digest(doc_id), doc_id))
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each item in that order."""
+        return {doc_id: place for place, doc_id in enumerate(self.by_stratum)}
+
+    def stratum(self, doc_id: str) -> tuple[str, str]:
+        """Modality, and the first of the metadata that strata are made by; of several values the first."""
+        item = self.items[doc_id]
+        value = next((found for name in self.strata if (found := item.metadata.get(name))), "")
+        return item.modality, str(value[0] if isinstance(value, list | tuple) else value)
 
     def search(self, name: str, queries: Vectors, k: int) -> list[list[ScoredDoc]]:
         """The k nearest items of each query vector in one space."""
@@ -65,24 +82,3 @@ class Collection:
     def version(self) -> str:
         """Versions of the indexes, in order of the encoders' names."""
         return "+".join(self.spaces[name].index.version for name in sorted(self.spaces))
-
-
-def tokens(texts: list[str]) -> Any:
-    """Lower-case words, English stop words left out."""
-    return _bm25s().tokenize(texts, stopwords="en", return_ids=False, show_progress=False)
-
-
-def _bm25s() -> Any:
-    """The library, which sets its own logger to DEBUG at import."""
-    import bm25s
-
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
-    return bm25s
-
-
-def _words(item: Item) -> str:
-    return " ".join([item.title, item.text, *_strings(item.metadata.get("tags", []))]).strip()
-
-
-def _strings(value: object) -> list[str]:
-    return [str(v) for v in value] if isinstance(value, list | tuple) else [str(value)]

@@ -9,20 +9,30 @@ _K = 60
 
 
 class Fused(NamedTuple):
-    """A document with its fused score and the source that ranked it best."""
+    """A document with its fused score, and its rank in every ranking that names it: sources by rank, then by name."""
 
     doc_id: str
     score: float
-    source: str
+    ranks: tuple[tuple[int, str], ...]
+
+    @property
+    def source(self) -> str:
+        """The source that ranked it best."""
+        return self.ranks[0][1]
+
+    @property
+    def reason(self) -> str:
+        """Every source that named it, with the rank it gave, the best first."""
+        return ", ".join(f"{source} {rank}" for rank, source in self.ranks)
 
 
 def reciprocal_rank(rankings: Mapping[str, Sequence[ScoredDoc]]) -> list[Fused]:
     """Reciprocal rank fusion (Cormack et al., SIGIR 2009): the sum of 1 / (60 + rank), rank from 1; ties by doc_id."""
-    scores: dict[str, float] = {}
-    best: dict[str, tuple[int, str]] = {}
+    ranks: dict[str, list[tuple[int, str]]] = {}
     for source, ranking in rankings.items():
         for rank, hit in enumerate(ranking, 1):
-            scores[hit.doc_id] = scores.get(hit.doc_id, 0.0) + 1 / (_K + rank)
-            best[hit.doc_id] = min(best.get(hit.doc_id, (rank, source)), (rank, source))
-    order = sorted(scores, key=lambda doc_id: (-scores[doc_id], doc_id))
-    return [Fused(doc_id, scores[doc_id], best[doc_id][1]) for doc_id in order]
+            ranks.setdefault(hit.doc_id, []).append((rank, source))
+    fused = [
+        Fused(d, sum(1 / (_K + rank) for rank, _ in sorted(named)), tuple(sorted(named))) for d, named in ranks.items()
+    ]
+    return sorted(fused, key=lambda hit: (-hit.score, hit.doc_id))

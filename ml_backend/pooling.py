@@ -1,91 +1,170 @@
-"""From a query to its pool: proposers, fusion, hard negatives, controls, cap, seeded display order."""
+"""From a query to its pool: proposers, fusion, near-duplicates, negatives, controls, audit, seeded display order."""
 
-import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
-from label_configs.records import Candidate, Pool, Query, ScoredDoc, digest
-from ml_backend import fusion, negatives, proposers
+from label_configs.records import Candidate, Pool, Query, ScoredDoc
+from ml_backend import audit, fusion, negatives, proposers
+from ml_backend.ambiguity import depth
 from ml_backend.collection import Collection
 from ml_backend.fusion import Fused
+from ml_backend.likeness import diverse, fold
+from ml_backend.proposers import stratum
 from ml_backend.proposers.request import Request
-from store.settings import Settings
-
-
-def rank(request: Request, settings: Settings) -> list[Fused]:
-    """The pre-ranking: what all proposers together hold for the best, as far as they reach."""
-    choice = settings.pool
-    rankings = {
-        source: hits
-        for propose in proposers.chosen(choice.proposers)
-        for source, hits in propose(request, choice.reach).items()
-    }
-    return fusion.reciprocal_rank(rankings)
+from store.settings import PoolSettings, Settings
 
 
 class Proposed(NamedTuple):
-    """A query's pool, and the pre-ranking it was cut from."""
+    """A query's pool, and the pre-ranking it was cut from: near-duplicates are in neither."""
 
     pool: Pool
     run: list[ScoredDoc]
 
 
+class Ranking(NamedTuple):
+    """What the proposers hold for the best, and the near-duplicates that it leaves out, with what stands for each."""
+
+    hits: list[Fused]
+    into: Mapping[str, str]
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """The place of each item, from 1."""
+        return {hit.doc_id: n for n, hit in enumerate(self.hits, 1)}
+
+
+def rank(request: Request, choice: PoolSettings) -> list[Fused]:
+    """The pre-ranking: what all proposers together hold for the best, as far as they reach."""
+    asked = proposers.chosen(choice.proposers)
+    rankings = [propose(request, choice.reach) for propose in asked]
+    return fusion.reciprocal_rank({source: hits for found in rankings for source, hits in found.items()})
+
+
 def build(query: Query, collection: Collection, settings: Settings, *, round_: int = 1) -> Proposed:
     """The pool of a query. The same inputs, settings and seed give the same pool."""
-    request, choice = Request(query, collection), settings.pool
-    seeded = random.Random(digest(choice.seed, query.query_id, round_))  # noqa: S311 - reproducible, not secret
-    ranking = rank(request, settings)
-    fused_rank = {hit.doc_id: n for n, hit in enumerate(ranking, 1)}
-
-    chosen = _gold(request, choice.gold_share, seeded)
-    taken = frozenset(request.positives)
-    drawn = min(choice.random, choice.depth - len(chosen))
-    chosen += _random(collection, taken | {hit.doc_id for hit in ranking}, drawn, seeded)
-    head = [hit for hit in ranking if hit.doc_id not in {c.doc_id for c in chosen}]
-    hard = min(choice.hard, choice.depth - len(chosen))
-    plain = choice.depth - len(chosen) - hard
-    chosen += [Candidate(doc_id=hit.doc_id, source=hit.source, reason="fused") for hit in head[:plain]]
-    chosen += negatives.mine(request, settings.negatives, hard, taken | {c.doc_id for c in chosen})
-    missing = choice.depth - len(chosen)
-    rest = [hit for hit in head[plain:] if hit.doc_id not in {c.doc_id for c in chosen}]
-    chosen += [Candidate(doc_id=hit.doc_id, source=hit.source, reason="fused") for hit in rest[:missing]]
-
-    pool = Pool(
-        query_id=query.query_id,
-        candidates=tuple(_scored(chosen, request, fused_rank)),
-        encoder=collection.encoder,
-        index=collection.version,
-        seed=choice.seed,
-        round=round_,
-    )
-    return Proposed(
-        pool.shuffled(), [ScoredDoc(query.query_id, hit.doc_id, hit.score) for hit in ranking[: choice.reach]]
-    )
+    request, choice = Request(query, collection, settings.pool.seed, round_), settings.pool
+    gold = _gold(request, choice.gold_share)
+    ranking = _ranking(request, choice, controls=frozenset(c.doc_id for c in gold))
+    return _proposed(request, choice, ranking, _fill(request, settings, ranking, gold))
 
 
-def _gold(request: Request, share: float, seeded: random.Random) -> list[Candidate]:
+def top_up(
+    query: Query, collection: Collection, settings: Settings, *, round_: int, new: frozenset[str], shown: frozenset[str]
+) -> Proposed | None:
+    """A later round of a query: which of the new items would be in its pool now; None where none would.
+
+    new: what the corpus did not hold when the last round was made. shown: what earlier rounds named. No controls and
+    no audit: they measure the first round.
+    """
+    request, choice = Request(query, collection, settings.pool.seed, round_), settings.pool
+    ranking = _ranking(request, choice, shown=shown)
+    head = [_plain(hit) for hit in ranking.hits[: depth(request, choice)]]
+    apart = shown | ranking.into.keys() | {c.doc_id for c in head}
+    offers = head + negatives.mine(request, settings.negatives, apart).negatives[: choice.hard]
+    fresh = [c for c in offers if c.doc_id in new - shown][: choice.top_up]
+    return _proposed(request, choice, ranking, fresh) if fresh else None
+
+
+def _ranking(
+    request: Request,
+    choice: PoolSettings,
+    controls: frozenset[str] = frozenset(),
+    shown: frozenset[str] = frozenset(),
+) -> Ranking:
+    """The pre-ranking without near-duplicates. A control stands for no other item, and what was shown for any."""
+    hits = rank(request, choice)
+    doc_ids = [hit.doc_id for hit in hits if hit.doc_id not in controls]
+    into = fold(request.collection, doc_ids, choice.near_duplicate, shown)
+    return Ranking([hit for hit in hits if hit.doc_id not in into], into)
+
+
+def _fill(request: Request, settings: Settings, ranking: Ranking, gold: list[Candidate]) -> list[Candidate]:
+    """The candidates of a first round: controls, the best, negatives, more of the best where these lack, the audit.
+
+    Controls and audit keep their places before negatives do, and negatives before the best. What a margin forbids takes
+    the place of a negative.
+    """
+    choice, deep = settings.pool, depth(request, settings.pool)
+    named = ranking.ranks.keys() | ranking.into.keys() | set(request.positives)
+    chosen = gold + _random(request, named, min(choice.random, deep - len(gold)))
+    audited = min(choice.audit_near + choice.audit_beyond, deep - len(chosen))
+    plain = max(deep - audited - choice.hard, len(chosen))
+
+    left = [hit for hit in ranking.hits if hit.doc_id not in _ids(chosen)]
+    best = [*map(_plain, diverse(request.collection, left, plain - len(chosen), choice.diversity))]
+    chosen = _with(chosen, best, plain)
+    apart = _ids(chosen) | ranking.into.keys() | set(request.positives)
+    mined = negatives.mine(request, settings.negatives, apart)
+    chosen = _with(chosen, mined.discarded, min(len(chosen) + settings.negatives.discarded, deep - audited))
+    chosen = _with(chosen, mined.negatives, min(plain + choice.hard, deep - audited))
+    chosen = _with(chosen, best, deep - audited)
+    rest = [hit.doc_id for hit in ranking.hits if hit.doc_id not in _ids(chosen)]
+    strata, near = audit.strata(rest, ranking.ranks, 2 * deep), min(choice.audit_near, audited)
+    return chosen + audit.draw(strata, near, audited - near, request.seeded("audit"))
+
+
+def _gold(request: Request, share: float) -> list[Candidate]:
     """A known positive as hidden control, in `share` of the pools."""
+    seeded = request.seeded("gold")
     if not request.positives or seeded.random() >= share:
         return []
-    doc_id = seeded.choice(sorted(request.positives))
+    doc_id = seeded.choice(request.positives)
     return [Candidate(doc_id=doc_id, source="known-positive", role="control", reason="gold")]
 
 
-def _random(collection: Collection, taken: Iterable[str], wanted: int, seeded: random.Random) -> list[Candidate]:
-    """Items that no proposer named, drawn evenly: what the bottom of the scale looks like."""
-    rest = sorted(set(collection.items) - set(taken))
-    drawn = seeded.sample(rest, min(wanted, len(rest)))
-    return [Candidate(doc_id=doc_id, source="random", role="random", reason="drawn evenly") for doc_id in drawn]
+def _random(request: Request, named: Set[str], wanted: int) -> list[Candidate]:
+    """Items that no proposer named, spread over the strata: what the bottom of the scale looks like."""
+    unnamed = len(request.collection.items) - len(named)
+    drawn = stratum.draw(request.collection, named, wanted, request.seeded("random"))
+    return audit.weighed(drawn, unnamed, "random", "random", "that no proposer named")
 
 
-def _scored(chosen: list[Candidate], request: Request, fused_rank: dict[str, int]) -> list[Candidate]:
-    """Each candidate with the encoders' mean score and its rank in the pre-ranking (0: not in it)."""
-    doc_ids = [c.doc_id for c in chosen]
-    spaces = request.collection.spaces
-    views = [spaces[name].scores(request.vectors[name], doc_ids) for name in spaces]
-    means = sum(views[1:], views[0]) / len(views)
-    return [
-        replace(c, score=round(float(score), 4), rank=fused_rank.get(c.doc_id, 0))
-        for c, score in zip(chosen, means, strict=True)
+def _plain(hit: Fused) -> Candidate:
+    return Candidate(doc_id=hit.doc_id, source=hit.source, reason=hit.reason)
+
+
+def _ids(candidates: Iterable[Candidate]) -> frozenset[str]:
+    return frozenset(c.doc_id for c in candidates)
+
+
+def _without(offers: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:
+    there = _ids(chosen)
+    return [c for c in offers if c.doc_id not in there]
+
+
+def _with(chosen: list[Candidate], offers: Sequence[Candidate], up_to: int) -> list[Candidate]:
+    """What is chosen, and of the offers what is new, until there are so many."""
+    return chosen + _without(offers, chosen)[: max(up_to - len(chosen), 0)]
+
+
+def _proposed(request: Request, choice: PoolSettings, ranking: Ranking, chosen: Sequence[Candidate]) -> Proposed:
+    """The pool of these candidates in display order, with the near-duplicates that they stand for; and its run."""
+    collection, query_id, shown = request.collection, request.query.query_id, _ids(chosen)
+    folded = [
+        Candidate(doc_id=doc_id, source="near-duplicate", reason=f"folded into {twin}")
+        for doc_id, twin in sorted(ranking.into.items())
+        if twin in shown
     ]
+    pool = Pool(
+        query_id=query_id,
+        candidates=tuple(_scored(chosen, request, ranking.ranks)),
+        encoder=collection.encoder,
+        index=collection.version,
+        seed=choice.seed,
+        round=request.round,
+        folded=tuple(folded),
+    )
+    run = [ScoredDoc(query_id, hit.doc_id, hit.score) for hit in ranking.hits[: choice.reach]]
+    return Proposed(pool.shuffled(), run)
+
+
+def _scored(chosen: Sequence[Candidate], request: Request, ranks: Mapping[str, int]) -> list[Candidate]:
+    """Each candidate with its mean score in the spaces that hold it, and its rank in the pre-ranking (0: not in it)."""
+    scores: dict[str, list[float]] = {c.doc_id: [] for c in chosen}
+    for name, vector in request.vectors.items():
+        held = request.held(name, list(scores))
+        for doc_id, score in zip(held, request.collection.spaces[name].scores(vector, held), strict=True):
+            scores[doc_id].append(float(score))
+    means = {doc_id: sum(of) / len(of) if of else 0.0 for doc_id, of in scores.items()}
+    return [replace(c, score=round(means[c.doc_id], 4), rank=ranks.get(c.doc_id, 0)) for c in chosen]

@@ -14,8 +14,10 @@ from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.library import encoder_settings, open_collection
 from ml_backend.protocol import Predict
 from ml_backend.ranker import Ranker
+from ml_backend.rounds import Rounds, prepared
 from store import pools
 from store.media import Media
+from store.settings import PoolSettings
 from store.workspace import Workspace
 
 
@@ -63,10 +65,11 @@ class Retriever:
 
         Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
         """
-        settings = self._workspace.settings
-        depth = min(settings.pool.depth, settings.pool.per_screen)
-        one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
-        proposed = pooling.build(query, self._open(candidates), settings.model_copy(update={"pool": one_screen}))
+        settings, collection = self._workspace.settings, self._open(candidates)
+        one_screen = settings.model_copy(update={"pool": settings.pool.model_copy(update=_one_screen(settings.pool))})
+        rounds = Rounds(self._workspace.pools, collection, candidates, one_screen)
+        rounds.keep_items()
+        proposed = pooling.build(query, collection, one_screen)
         shown = {candidate.doc_id for candidate in proposed.pool.candidates}
         run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
         pools.append(self._workspace.pools, [proposed.pool], run)
@@ -78,7 +81,8 @@ class Retriever:
         opened = self._collections.get(candidates)
         if opened is None or opened[0] != version:
             encode = self._encoders.query(Media(self._workspace.root, self._workspace.settings.media))
-            opened = self._collections[candidates] = (version, open_collection(self._workspace, candidates, encode))
+            collection = prepared(self._workspace, open_collection(self._workspace, candidates, encode))
+            opened = self._collections[candidates] = (version, collection)
         return opened[1]
 
     def _known(self) -> dict[str, Pool]:
@@ -86,3 +90,9 @@ class Retriever:
         if parts != self._pools[0]:
             self._pools = (parts, pools.load(self._workspace.pools))
         return self._pools[1]
+
+
+def _one_screen(pool: PoolSettings) -> dict[str, int | None]:
+    """What differs in [pool] for a query that came live: one screen has no room for an audit, and few negatives."""
+    depth = min(pool.depth, pool.per_screen)
+    return {"depth": depth, "max_depth": None, "hard": min(pool.hard, depth // 3), "audit_near": 0, "audit_beyond": 0}

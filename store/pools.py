@@ -4,9 +4,10 @@ They hold what the task must not: roles, sources, scores. The task's pool_id joi
 ROUND-NUMBER-DIGEST: by name they stand in the order of their rounds, and within a round as they were written.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -30,29 +31,67 @@ _CANDIDATE = [
     ("score", pa.float64()),
     ("rank", pa.int32()),
     ("reason", pa.string()),
+    ("drawn", pa.int32()),
+    ("drawn_from", pa.int32()),
 ]
 Fits = Callable[[str, str], bool]
 """Whether a query and an item, by their ids, are such as somebody asks for."""
-SCHEMA = pa.schema([*_POOL, *_CANDIDATE])
+SCHEMA = pa.schema([*_POOL, *_CANDIDATE, ("folded", pa.bool_())])
 RUN = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("score", pa.float64())])
+ITEMS = pa.schema([("doc_id", pa.string())])
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What of a workspace is a project's: queries and items of the modalities that it asks for.
+
+    there: the items of any modality that the corpus holds; what is not among them was withdrawn.
+    """
+
+    asked: frozenset[str]
+    shown: frozenset[str]
+    there: frozenset[str]
+
+    def __call__(self, query_id: str, doc_id: str) -> bool:
+        """Whether both are there and of the project."""
+        return query_id in self.asked and doc_id in self.shown
+
+    def owns(self, pool: Pool) -> bool:
+        """Whether a pool is the project's: what is left of it is of the project, and something is."""
+        left = [c.doc_id for c in pool.candidates if c.doc_id in self.there]
+        return bool(left) and all(self(pool.query_id, doc_id) for doc_id in left)
+
+
+class Rounds(NamedTuple):
+    """Of one query: its last round, the version of the index it was made of, and what all rounds named."""
+
+    last: int
+    version: str
+    named: frozenset[str]
 
 
 def append(folder: Path, pools: Sequence[Pool], run: Sequence[ScoredDoc] = ()) -> None:
-    """Keep pools of one round, and the pre-ranking that they were cut from; writing the same again changes nothing.
+    """Keep pools, and the pre-rankings that they were cut from; writing the same again changes nothing.
 
     The run comes first: a query that has a pool is not asked for another, and would stay without a run.
     """
-    if pools:
-        round_, name = pools[0].round, digest(*(pool.pool_id for pool in pools))
-        _append(folder / "runs", round_, digest(*run), RUN, [hit._asdict() for hit in run])
-        _append(folder, round_, name, SCHEMA, [row for pool in pools for row in _rows(pool)])
+    last = {pool.query_id: pool.round for pool in sorted(pools, key=lambda pool: pool.round)}
+    for round_ in sorted({pool.round for pool in pools}):
+        of = [pool for pool in pools if pool.round == round_]
+        hits = [hit for hit in run if last.get(hit.query_id, round_) == round_]
+        _append(folder / "runs", round_, digest(*hits), RUN, [hit._asdict() for hit in hits])
+        name = digest(*(pool.pool_id for pool in of))
+        _append(folder, round_, name, SCHEMA, [row for pool in of for row in _rows(pool)])
 
 
-def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -> Fits:
+def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -> Fitting:
     """What is there and of the project's modalities: other projects of the workspace may ask for others."""
-    asked = {query.query_id for query in queries if query.modality == project.query}
-    shown = {item.doc_id for item in items if project.candidates in {"mixed", item.modality}}
-    return lambda query_id, doc_id: query_id in asked and doc_id in shown
+    known = list(items)
+    return Fitting(
+        frozenset(query.query_id for query in queries if query.modality == project.query),
+        frozenset(item.doc_id for item in known if project.candidates in {"mixed", item.modality}),
+        frozenset(item.doc_id for item in known),
+    )
 
 
 def run(folder: Path, fits: Fits = lambda query_id, doc_id: True) -> list[ScoredDoc]:
@@ -67,25 +106,54 @@ def run(folder: Path, fits: Fits = lambda query_id, doc_id: True) -> list[Scored
     return [hit for ranking in found.values() for hit in ranking]
 
 
-def load(folder: Path) -> dict[str, Pool]:
-    """All pools by pool_id, rounds in order; of one that was written twice what was known of it first."""
-    found: dict[str, list[dict[str, object]]] = {}
+def each(folder: Path) -> Iterator[Pool]:
+    """All pools, part by part, rounds in order; of one that was written twice what was known of it first."""
+    seen: set[str] = set()
     for path in sorted(folder.glob("*.parquet")):
         part: dict[str, list[dict[str, object]]] = {}
         for row in columns.read([path], SCHEMA).to_pylist():
             part.setdefault(row["pool_id"], []).append(row)
-        found |= {pool_id: rows for pool_id, rows in part.items() if pool_id not in found}
-    return {pool_id: _pool(rows) for pool_id, rows in found.items()}
+        yield from (_pool(rows) for pool_id, rows in part.items() if pool_id not in seen)
+        seen |= part.keys()
 
 
-def whole(pools: Iterable[Pool], fits: Fits) -> list[Pool]:
-    """The pools all of whose candidates fit."""
-    return [pool for pool in pools if all(fits(pool.query_id, c.doc_id) for c in pool.candidates)]
+def load(folder: Path) -> dict[str, Pool]:
+    """All pools by pool_id."""
+    return {pool.pool_id: pool for pool in each(folder)}
 
 
-def latest(pools: Iterable[Pool]) -> dict[str, Pool]:
-    """Each query's pool of the highest round."""
-    return {pool.query_id: pool for pool in sorted(pools, key=lambda pool: pool.round)}
+def rounds(folder: Path, fits: Fitting) -> dict[str, Rounds]:
+    """What the project's queries have been asked already, by query_id."""
+    found: dict[str, Rounds] = {}
+    for pool in filter(fits.owns, each(folder)):
+        before = found.get(pool.query_id, Rounds(0, "", frozenset()))
+        named = before.named.union(c.doc_id for c in (*pool.candidates, *pool.folded))
+        found[pool.query_id] = Rounds(max(pool.round, before.last), pool.index, named)
+    return found
+
+
+def latest(pools: Iterable[Pool], fits: Fitting) -> list[Pool]:
+    """The pools that are put before people: of each query and round the last, without what the corpus has lost."""
+    found = {(pool.query_id, pool.round): pool for pool in pools if fits.owns(pool)}
+    return [_left(pool, fits.there) for pool in found.values()]
+
+
+def remember(folder: Path, name: str, doc_ids: Iterable[str]) -> None:
+    """Keep which items pools were made of, so that a later round can tell which are new."""
+    path = folder / "items" / f"{name}.parquet"
+    if not path.exists():
+        columns.write(columns.table([{"doc_id": doc_id} for doc_id in sorted(doc_ids)], ITEMS), path)
+
+
+def remembered(folder: Path, name: str) -> frozenset[str]:
+    """The items kept under a name; none where there is no such name."""
+    path = folder / "items" / f"{name}.parquet"
+    return frozenset(columns.read([path] if path.exists() else [], ITEMS)["doc_id"].to_pylist())
+
+
+def _left(pool: Pool, there: frozenset[str]) -> Pool:
+    left = tuple(c for c in pool.candidates if c.doc_id in there)
+    return pool if left == pool.candidates else replace(pool, candidates=left)
 
 
 def _append(folder: Path, round_: int, name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]) -> None:
@@ -96,8 +164,10 @@ def _append(folder: Path, round_: int, name: str, schema: pa.Schema, rows: Seque
 
 def _rows(pool: Pool) -> list[dict[str, object]]:
     common = {name: getattr(pool, name) for name, _ in _POOL}
-    return [common | asdict(candidate) for candidate in pool.candidates]
+    shown = [common | asdict(candidate) | {"folded": False} for candidate in pool.candidates]
+    return shown + [common | asdict(candidate) | {"folded": True} for candidate in pool.folded]
 
 
 def _pool(rows: list[dict[str, object]]) -> Pool:
-    return msgspec.convert({**rows[0], "candidates": rows}, Pool)
+    shown, folded = ([row for row in rows if row["folded"] is kept] for kept in (False, True))
+    return msgspec.convert({**rows[0], "candidates": shown, "folded": folded}, Pool)

@@ -49,35 +49,60 @@ class IndexSettings(_Section):
 
 
 class PoolSettings(_Section):
-    """How the candidates of a query are chosen. Depth counts all of them."""
+    """How the candidates of a query are chosen. Depth counts all of them.
+
+    max_depth: depth of the most ambiguous query's pool; none: every pool is of `depth`. audit_near, audit_beyond: draws
+    from what was ranked and not shown, near the cut and beyond. near_duplicate: cosine from which one item stands for
+    another. diversity: 0 takes the best, 1 the most different. strata: metadata by which random draws are spread, the
+    first that an item has. top_up: candidates of a later round at most.
+    """
 
     depth: Annotated[int, Field(ge=2)] = 16
+    max_depth: Annotated[int, Field(ge=2)] | None = None
     per_screen: Annotated[int, Field(ge=1, le=10)] = 8
-    hard: Count = 4
+    hard: Count = 3
     random: Count = 1
+    audit_near: Count = 1
+    audit_beyond: Count = 1
     gold_share: Share = 0.25
-    proposers: tuple[str, ...] = ("dense", "neighbours", "lexical")
+    proposers: tuple[str, ...] = ("dense", "neighbours", "lexical", "siblings")
     reach: Annotated[int, Field(ge=1)] = 100
+    near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.98
+    diversity: Share = 0.0
+    strata: tuple[str, ...] = ("domain", "category", "tags")
+    top_up: Annotated[int, Field(ge=1)] = 8
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.max_depth is not None and self.max_depth < self.depth:
+            raise ValueError(f"max_depth {self.max_depth} is below depth {self.depth}")
+        return self
 
 
 class Negatives(_Section):
     """Which items may be proposed as hard negatives; names and meanings of sentence-transformers' miner.
 
-    range_min and range_max: ranks by similarity to the query, from 0, known positives left out.
-    relative_margin: a negative scores below (1 - margin) times the known positive's score.
+    range_min and range_max: ranks by similarity to the query, from 0, known positives left out; without range_max it
+    follows from num_negatives, as there. relative_margin: a negative scores at most (1 - margin) times the known
+    positive's score. num_negatives: what one source offers at most; sampling_strategy: its best, or drawn.
+    sources: who may offer, in turn. discarded: so many of their places in a pool go to what a margin forbids.
     """
 
     range_min: Count = 0
-    range_max: Count = 40
+    range_max: Count | None = 40
     max_score: float | None = None
     min_score: float | None = None
     absolute_margin: float | None = None
     relative_margin: float | None = 0.05
+    num_negatives: Annotated[int, Field(ge=1)] = 10
+    sampling_strategy: Literal["top", "random"] = "top"
+    sources: tuple[str, ...] = ("near-miss", "look-alike", "confuser", "sibling")
+    discarded: Count = 1
 
     @model_validator(mode="after")
     def _has_a_range(self) -> Self:
-        if self.range_min > self.range_max:
+        if self.range_max is not None and self.range_min > self.range_max:
             raise ValueError(f"range_min {self.range_min} is above range_max {self.range_max}")
         return self
 

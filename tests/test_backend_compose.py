@@ -2,14 +2,20 @@
 
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tiny
 
 from label_configs.errors import Mendable, Unreadable
+from label_configs.records import Query
 from ls_retrieval import compose
 from ls_retrieval.compose import Made
+from ml_backend import pooling
+from ml_backend.pooling import Proposed
 from store import pools, settings
 from store.media import Media
 from store.settings import Project
@@ -39,9 +45,57 @@ def shown(workspace: Workspace) -> dict[str, set[str]]:
     return found
 
 
+def counts(made: Made) -> tuple[int, int, list[str]]:
+    return made.made, made.there, made.left_out
+
+
 def test_pools_are_made_once(workspace: Workspace) -> None:
-    assert compose.make_pools(workspace, "main") == Made(6, 0, [])
-    assert compose.make_pools(workspace, "main") == Made(0, 6, [])
+    assert counts(compose.make_pools(workspace, "main")) == (6, 0, [])
+    assert compose.make_pools(workspace, "main") == Made(0, 6, [], {})
+
+
+def test_a_dry_run_says_what_pools_would_be_made_of_and_writes_nothing(workspace: Workspace) -> None:
+    would = compose.make_pools(workspace, "main", dry_run=True)
+    assert not workspace.pools.exists()
+    assert compose.make_pools(workspace, "main") == would
+    shown = [c for pool in pools.load(workspace.pools).values() for c in pool.candidates]
+    assert Counter((c.role, c.source) for c in shown) == {k: n for k, n in would.makeup.items() if k[0] != "folded"}
+
+
+def test_who_is_stopped_goes_on_where_the_last_whole_part_ended(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, asked = pooling.build, []
+
+    def stops(query: Query, *given: Any, **named: Any) -> Proposed:
+        asked.append(query.query_id)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return build(query, *given, **named)
+
+    monkeypatch.setattr(compose, "_PART", 2)
+    monkeypatch.setattr(pooling, "build", stops)
+    with pytest.raises(KeyboardInterrupt):
+        compose.make_pools(workspace, "main")
+    assert counts(compose.make_pools(workspace, "main")) == (4, 2, [])
+    assert len(pools.load(workspace.pools)) == 6
+    assert {hit.query_id for hit in pools.run(workspace.pools)} == set(asked)
+
+
+def test_a_top_up_makes_pools_of_what_the_corpus_has_gained_and_of_new_queries(workspace: Workspace) -> None:
+    compose.make_pools(workspace, "main")
+    assert counts(compose.make_pools(workspace, "main", top_up=True)) == (0, 6, [])
+    tiny.draw(workspace.root / "media" / "new.png", "crimson", "square")
+    add(workspace.corpus, {"_id": "new", "title": "red crimson square", "image": "media/new.png"})
+    add(workspace.queries, {"_id": "q-new", "text": "a crimson thing"})
+    compose.index(workspace)
+    made = compose.make_pools(workspace, "main", top_up=True)
+    assert made.there == 6
+    later = [pool for pool in pools.load(workspace.pools).values() if pool.round == 2]
+    assert made.made == len(later) + 1
+    assert "q-red" in {pool.query_id for pool in later}
+    assert {c.doc_id for pool in later for c in pool.candidates} == {"new"}
+    assert counts(compose.make_pools(workspace, "main", top_up=True)) == (0, 7, [])
 
 
 def test_a_project_gets_queries_and_candidates_of_its_own_modalities(workspace: Workspace) -> None:
@@ -51,7 +105,7 @@ def test_a_project_gets_queries_and_candidates_of_its_own_modalities(workspace: 
     compose.index(workspace)
     assert compose.make_pools(workspace, "main").made == 6
     assert shown(workspace) == {f"q-{c}": {"image"} for c in ("red", "green", "blue", "orange", "purple", "black")}
-    assert compose.make_pools(workspace, "texts") == Made(1, 0, [])
+    assert counts(compose.make_pools(workspace, "texts")) == (1, 0, [])
     assert shown(workspace)["picture"] == {"text"}
 
 

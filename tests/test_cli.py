@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -304,11 +305,13 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     assert run("push", *live, "--dry-run")[1] == "3 tasks would be made, 0 were there, 0 removed\n"
     assert run("push", *live)[1] == "3 tasks made, 0 were there, 0 removed\n"
     assert run("push", *live)[1] == "0 tasks made, 3 were there, 0 removed\n"
+    pools.append(root / "pools", [replace(pool("q3", [("d6", "candidate", "dense", 2.0)]), round=2)])
+    assert run("push", *live)[1] == "1 tasks made, 3 were there, 0 removed\n"
     client, project = sdk(studio.admin), Workspace(root).project("live").id
     for task in listing(client, project):
         count = len(task["data"]["candidates"])
         client.annotations.create(task["id"], result=tiny.graded_answer(dict.fromkeys(range(count), 3)))
-    assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
+    assert run("pull", *live)[1] == "4 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
     first = run("sync", *live, "--to", bucket)
     assert first[0] == 0
     second = run("sync", *live, "--to", bucket)[1].splitlines()[-1]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from label_configs.records import Candidate, Item, Judgment, Pool, Query, ScoredDoc
+from label_configs.records import Candidate, Item, Judgment, Modality, Pool, Query, ScoredDoc
 from store import columns, pools
 from store.judgments import Known, Table
+from store.pools import Fitting
 from store.settings import Project
 
 SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64())])
@@ -17,10 +18,12 @@ POOL = Pool(
     candidates=(
         Candidate(doc_id="b", source="dense", score=0.25, rank=1, reason="near"),
         Candidate(doc_id="a", source="gold", role="control", score=-1.5),
+        Candidate(doc_id="c", source="audit:near", role="audit", drawn=1, drawn_from=40),
     ),
     encoder="e1",
     index="i1",
     seed=7,
+    folded=(Candidate(doc_id="b2", source="near-duplicate", reason="folded into b"),),
 )
 GRADE = Judgment(
     kind="grade",
@@ -118,7 +121,52 @@ def test_a_new_round_is_a_new_part_and_becomes_the_latest(tmp_path: Path) -> Non
     pools.append(tmp_path, [POOL, alone])
     found = pools.load(tmp_path)
     assert list(found.values()) == [POOL, alone, again]
-    assert pools.latest([again, POOL, alone]) == {"q1": again, "q2": alone}
+    assert list(pools.each(tmp_path)) == [POOL, alone, again]
+
+
+def test_pools_of_several_rounds_are_written_at_once_each_with_its_run(tmp_path: Path) -> None:
+    again = replace(POOL, query_id="q2", round=2)
+    pools.append(tmp_path, [again, POOL], [ScoredDoc("q1", "a", 0.5), ScoredDoc("q2", "b", 0.25)])
+    assert list(pools.load(tmp_path).values()) == [POOL, again]
+    assert [path.name[:4] for path in sorted((tmp_path / "runs").iterdir())] == ["0001", "0002"]
+
+
+def fitting(*there: str, query: str = "q1", modality: Modality = "image") -> Fitting:
+    items = [Item(doc_id=doc_id, modality=modality) for doc_id in there]
+    return pools.fitting(Project(id=1), [Query(query_id=query, text="red")], items)
+
+
+def test_a_query_is_known_by_its_last_round_and_by_all_that_was_named(tmp_path: Path) -> None:
+    fits = fitting("a", "b", "c", "d")
+    assert pools.rounds(tmp_path, fits) == {}
+    later = replace(POOL, round=2, index="i2", candidates=(Candidate(doc_id="d", source="dense"),), folded=())
+    pools.append(tmp_path, [later, POOL])
+    assert pools.rounds(tmp_path, fits) == {"q1": pools.Rounds(2, "i2", frozenset({"a", "b", "b2", "c", "d"}))}
+    assert pools.rounds(tmp_path, fitting("a", query="another")) == {}
+
+
+def test_every_round_is_put_before_people_and_of_each_what_was_written_last() -> None:
+    """A round is written again where it is arranged anew for display."""
+    second = replace(POOL, round=2)
+    arranged = replace(POOL, candidates=POOL.candidates[::-1])
+    assert pools.latest([POOL, second, arranged], fitting("a", "b", "c")) == [arranged, second]
+
+
+def test_what_was_withdrawn_is_not_put_before_people() -> None:
+    (left,) = pools.latest([POOL], fitting("a", "c", "another"))
+    assert [c.doc_id for c in left.candidates] == ["a", "c"]
+    assert left.pool_id != POOL.pool_id
+    assert pools.latest([POOL], fitting("another")) == []
+
+
+def test_items_are_remembered_by_name_as_they_were_first(tmp_path: Path) -> None:
+    assert pools.remembered(tmp_path, "v1") == frozenset()
+    pools.remember(tmp_path, "v1", ["b", "a"])
+    pools.remember(tmp_path, "v1", ["c"])
+    pools.remember(tmp_path, "v2", [])
+    assert pools.remembered(tmp_path, "v1") == {"a", "b"}
+    assert pools.remembered(tmp_path, "v2") == frozenset()
+    assert (pools.load(tmp_path), pools.run(tmp_path)) == ({}, [])
 
 
 def test_a_pool_that_is_known_keeps_what_was_known_of_it(tmp_path: Path) -> None:
@@ -175,15 +223,8 @@ def test_pools_and_runs_of_other_modalities_are_those_of_other_projects(tmp_path
         (Project(id=3, query="image", candidates="image"), alike, ScoredDoc("q2", top, 1.0)),
     ):
         fits = pools.fitting(project, queries, items)
-        assert pools.whole(pools.load(tmp_path).values(), fits) == [pool]
+        assert pools.latest(pools.load(tmp_path).values(), fits) == [pool]
         assert pools.run(tmp_path, fits) == [hit]
-
-
-def test_a_pool_with_an_item_that_left_the_corpus_is_not_whole(tmp_path: Path) -> None:
-    items = [Item(doc_id=c.doc_id, modality="image") for c in POOL.candidates]
-    queries = [Query(query_id="q1", text="red")]
-    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items)) == [POOL]
-    assert pools.whole([POOL], pools.fitting(Project(id=1), queries, items[1:])) == []
 
 
 # --- judgments

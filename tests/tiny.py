@@ -39,6 +39,7 @@ batch = 8
 depth = 8
 per_screen = 4
 hard = 2
+near_duplicate = 1.0                # random weights find all pictures alike
 """
 
 

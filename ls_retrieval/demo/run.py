@@ -48,12 +48,14 @@ model = "local-dir:model"           # built here from two packages; any open_cli
 batch = 16
 
 [pool]
-depth = 16
+depth = 24
 per_screen = 8
 hard = 4
 random = 1
+audit_near = 1
+audit_beyond = 1
 gold_share = 1.0                    # every pool holds a known positive, so that the demo shows gold at work
-proposers = ["dense", "neighbours", "lexical"]
+proposers = ["dense", "neighbours", "lexical", "siblings"]
 
 [negatives]
 range_max = 40

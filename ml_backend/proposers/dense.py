@@ -6,7 +6,4 @@ from ml_backend.proposers.request import Request
 
 def propose(request: Request, reach: int) -> dict[str, list[ScoredDoc]]:
     """One ranking an encoder, named `dense:ENCODER`."""
-    return {
-        f"dense:{name}": request.collection.search(name, request.vectors[name][None, :], reach)[0]
-        for name in request.collection.spaces
-    }
+    return {f"dense:{name}": request.nearest(name, reach) for name in request.vectors}

@@ -1,0 +1,102 @@
+"""Hard negatives of a whole corpus at once, from vectors of any modality: queries × corpus, block by block."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from label_configs.errors import Mendable
+from ml_backend.encoders.base import Vectors
+from ml_backend.negatives.rule import in_range, pick, verdict, window
+from store.settings import Negatives
+
+_BLOCK = 1024
+"""Queries searched at a time: what the memory that mining takes beyond the vectors depends on."""
+
+
+class Mined(NamedTuple):
+    """Of one query: rows of the corpus as negatives, nearest first, and their scores; and what a margin forbade."""
+
+    negatives: list[int]
+    scores: list[float]
+    discarded: list[int]
+
+
+def mine(
+    queries: Vectors,
+    corpus: Vectors,
+    known: Sequence[Mapping[int, int]],
+    rule: Negatives,
+    *,
+    positive: int = 1,
+    seeded: random.Random | None = None,
+) -> Iterator[Mined]:
+    """The hard negatives of each query, in the order of the queries; the same choices as `mine_hard_negatives`.
+
+    queries, corpus: float32 of shape (n, dim), of length 1 where scores shall be cosines. known: for each query the
+    rows of the corpus that were judged, with their grades. Grades from `positive` on are positives and set the margin,
+    by the lowest of their scores; lower ones above 0 are neither; 0 may be mined. seeded: draws where sampling is
+    random.
+    Raises Mendable where the shapes do not fit each other.
+    """
+    _check(queries, corpus, known)
+    draws = seeded or random.Random(0)  # noqa: S311 - reproducible, not secret
+    apart = [{row for row, grade in grades.items() if grade > 0} for grades in known]
+    most = max(map(len, apart), default=0)
+    ranks = window(rule, most)
+    for start in range(0, len(queries), _BLOCK):
+        block = np.ascontiguousarray(queries[start : start + _BLOCK], dtype=np.float32)
+        scores, rows = _nearest(block, corpus, ranks + most)
+        for n, vector in enumerate(block):
+            floor = _lowest(vector, corpus, known[start + n], positive)
+            yield _one(scores[n], rows[n], apart[start + n], floor, rule, ranks, draws)
+
+
+def _one(
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    apart: set[int],
+    positive: float | None,
+    rule: Negatives,
+    ranks: int,
+    seeded: random.Random,
+) -> Mined:
+    hits = [(score, row) for score, row in zip(scores.tolist(), rows.tolist(), strict=True) if row not in apart]
+    verdicts = [verdict(score, positive, rule) for score, _ in hits]
+    allowed = [n for n, said in enumerate(verdicts) if said == "keep"]
+    taken = pick(in_range(allowed, rule, ranks), rule, seeded)
+    discarded = [hits[n][1] for n, said in enumerate(verdicts) if said == "discard"]
+    return Mined([hits[n][1] for n in taken], [hits[n][0] for n in taken], discarded)
+
+
+def _lowest(vector: Vectors, corpus: Vectors, grades: Mapping[int, int], positive: int) -> float | None:
+    """The lowest score of a positive: the margin spares the hardest of them."""
+    rows = [row for row, grade in grades.items() if grade >= positive]
+    return float((corpus[rows] @ vector).min()) if rows else None
+
+
+def _nearest(block: Vectors, corpus: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores and rows of the k best products, best first; ties by row."""
+    import faiss
+
+    reach = min(k, len(corpus))
+    if reach < 1:
+        return np.empty((len(block), 0), np.float32), np.empty((len(block), 0), np.int64)
+    faiss.cvar.distance_compute_blas_threshold = 20  # the default makes small blocks many times slower
+    scores, rows = faiss.knn(block, np.ascontiguousarray(corpus), reach, metric=faiss.METRIC_INNER_PRODUCT)
+    order = np.lexsort((rows, -scores))
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _check(queries: Vectors, corpus: Vectors, known: Sequence[Mapping[int, int]]) -> None:
+    problems = []
+    if queries.shape[1:] != corpus.shape[1:]:
+        problems.append(f"queries of {queries.shape[1:]} numbers and a corpus of {corpus.shape[1:]} do not meet")
+    if len(known) != len(queries):
+        problems.append(f"{len(queries)} queries, but what is known is of {len(known)}")
+    outside = [n for n, grades in enumerate(known) if any(not 0 <= row < len(corpus) for row in grades)]
+    problems += [f"query {n}: a known row is not among the {len(corpus)} of the corpus" for n in outside[:20]]
+    if problems:
+        raise Mendable("These vectors cannot be mined.", problems=problems, mend="Pass arrays that belong together.")

@@ -1,0 +1,54 @@
+"""A query's next pool: its first, or what the corpus has gained since its last."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from label_configs.records import Query, Shown, digest
+from ml_backend import asked, pooling
+from ml_backend.collection import Collection
+from ml_backend.pooling import Proposed
+from store import pools
+from store.settings import Settings
+from store.workspace import Workspace
+
+
+def prepared(workspace: Workspace, collection: Collection) -> Collection:
+    """The collection with what pools need beside items and spaces: queries that were asked before, and strata."""
+    fingerprints = {name: space.index.fingerprint for name, space in collection.spaces.items()}
+    return replace(collection, asked=asked.load(workspace, fingerprints), strata=workspace.settings.pool.strata)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Makes pools of one collection, and knows what earlier ones were made of. folder: where pools are kept."""
+
+    folder: Path
+    collection: Collection
+    candidates: Shown
+    settings: Settings
+    _new: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    def keep_items(self) -> None:
+        """Keep what the collection holds, before a pool is made of it: later rounds are told from it what is new."""
+        pools.remember(self.folder, self._name(self.collection.version), self.collection.items)
+
+    def next(self, query: Query, before: pools.Rounds | None) -> Proposed | None:
+        """The next pool of a query; None where it has one and nothing new belongs into it."""
+        if before is None:
+            return pooling.build(query, self.collection, self.settings)
+        new = self._since(before.version)
+        if not new:
+            return None
+        return pooling.top_up(
+            query, self.collection, self.settings, round_=before.last + 1, new=new, shown=before.named
+        )
+
+    def _since(self, version: str) -> frozenset[str]:
+        """The items that an earlier version of the index did not hold."""
+        if version not in self._new:
+            known = pools.remembered(self.folder, self._name(version))
+            self._new[version] = frozenset(self.collection.items.keys() - known)
+        return self._new[version]
+
+    def _name(self, version: str) -> str:
+        return digest(version, self.candidates)

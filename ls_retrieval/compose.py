@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
-from label_configs.records import Pool, Query, Shown
-from ls_retrieval.progress import bar
+from label_configs.records import Pool, Query
+from ls_retrieval.progress import bar, say
 from store import corpus, files, pools, secrets, settings
 from store.media import Media
-from store.settings import Settings
+from store.settings import Project, Settings
 from store.workspace import Workspace
 from sync.present import Presenter
 
@@ -92,6 +92,8 @@ def index(workspace: Workspace) -> list[str]:
     total = library.totals(workspace)
     with bar("Loading the model"):
         encoders = {name: library.load_encoder(workspace, name) for name in library.encoder_settings(workspace)}
+    for name, encoder in encoders.items():
+        say(f"{name}: {encoder}")
     with bar("Encoding corpus and queries", total) as advance:
         return library.build(workspace, encoders, advance).broken
 
@@ -123,17 +125,17 @@ def make_pools(workspace: Workspace, project: str, given: Mapping[str, int] | No
     fits = pools.fitting(wanted, queries, items)
     have = {pool.query_id for pool in pools.whole(pools.load(workspace.pools).values(), fits)}
     missing = [query for query in asked if query.query_id not in have]
-    left_out = _pool(workspace, missing, wanted.candidates, chosen) if missing else []
+    left_out = _pool(workspace, missing, wanted, chosen) if missing else []
     if len(left_out) == len(asked):
         raise Mendable("No query has a pool.", problems=left_out[:20])
     return Made(len(missing) - len(left_out), len(asked) - len(missing), left_out)
 
 
-def _pool(workspace: Workspace, queries: Sequence[Query], candidates: Shown, chosen: Settings) -> list[str]:
+def _pool(workspace: Workspace, queries: Sequence[Query], wanted: Project, chosen: Settings) -> list[str]:
     """Make and keep pools; returns a sentence for each query that cannot be read."""
     from ml_backend import library, pooling
 
-    collection = library.open_collection(workspace, candidates, library.not_indexed)
+    collection = library.open_collection(workspace, wanted.candidates, library.not_indexed, asked=wanted.query)
     proposed, left_out = [], []
     with bar("Making pools", len(queries)) as advance:
         for query in queries:

@@ -7,7 +7,7 @@ from typing import Any
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import KEY, is_filled
-from label_configs.records import Pool, Query, Shown
+from label_configs.records import Modality, Pool, Query, Shown
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
@@ -24,7 +24,7 @@ class Retriever:
 
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
-        self._collections: dict[Shown, tuple[object, Collection]] = {}
+        self._collections: dict[tuple[Modality, Shown], tuple[object, Collection]] = {}
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
 
     @property
@@ -66,19 +66,24 @@ class Retriever:
         settings = self._workspace.settings
         depth = min(settings.pool.depth, settings.pool.per_screen)
         one_screen = settings.pool.model_copy(update={"depth": depth, "hard": min(settings.pool.hard, depth // 3)})
-        proposed = pooling.build(query, self._open(candidates), settings.model_copy(update={"pool": one_screen}))
+        proposed = pooling.build(
+            query, self._open(query.modality, candidates), settings.model_copy(update={"pool": one_screen})
+        )
         shown = {candidate.doc_id for candidate in proposed.pool.candidates}
         run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
         pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
 
-    def _open(self, candidates: Shown) -> Collection:
+    def _open(self, asked: Modality, candidates: Shown) -> Collection:
         corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
         version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
-        opened = self._collections.get(candidates)
+        opened = self._collections.get((asked, candidates))
         if opened is None or opened[0] != version:
-            encode = self._encoders.query(Media(self._workspace.root, self._workspace.settings.media))
-            opened = self._collections[candidates] = (version, open_collection(self._workspace, candidates, encode))
+            media = Media(self._workspace.root, self._workspace.settings.media)
+            fingerprints = {name: now["fingerprint"] for name, now in index.current(self._workspace.index).items()}
+            encode = self._encoders.query(media, fingerprints)
+            opened = (version, open_collection(self._workspace, candidates, encode, asked=asked))
+            self._collections[asked, candidates] = opened
         return opened[1]
 
     def _known(self) -> dict[str, Pool]:

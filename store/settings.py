@@ -16,35 +16,37 @@ from store import files
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Encoder(_Section):
+class EncoderBase(_Section):
     """What encoders of every kind have. threads: 0 takes as many as torch chooses."""
 
     threads: Count = 0
     batch: Annotated[int, Field(ge=1)] = 32
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    device: Device = "auto"
+    precision: Precision = "auto"
 
 
-class _ClipModel(_Encoder):
+class ClipModel(EncoderBase):
     """An open_clip model: a name with pretrained weights, a hub name, or `local-dir:PATH` (from the workspace)."""
 
     model: str
     pretrained: str | None = None
 
 
-class OpenClip(_ClipModel):
+class OpenClip(ClipModel):
     """Text and pictures."""
 
     kind: Literal["open_clip"] = "open_clip"
 
 
-class Frames(_ClipModel):
+class Frames(ClipModel):
     """Text, pictures, and films by some of their frames.
 
     max_seconds: of one film or segment. max_frames: of full HD, decoded to choose the frames of one.
@@ -58,7 +60,7 @@ class Frames(_ClipModel):
     max_frames: Annotated[int, Field(ge=1)] = 20_000
 
 
-class Clap(_Encoder):
+class Clap(EncoderBase):
     """Text and sound by a CLAP model of transformers: a hub name, or `local-dir:PATH` (from the workspace)."""
 
     kind: Literal["clap"]
@@ -66,7 +68,7 @@ class Clap(_Encoder):
     max_seconds: Annotated[float, Field(gt=0)] = 600.0
 
 
-class LogMel(_ClipModel):
+class LogMel(ClipModel):
     """Text and sound by the demo's stand-in: no semantic audio model. tower: its file, from the workspace."""
 
     kind: Literal["log-mel"]

@@ -32,7 +32,11 @@ def film(
     out = io.BytesIO()
     clock = 1000 if times else rate
     with av.open(out, "w", format=container) as opened:
-        stream: Any = opened.add_stream(CODECS[container], rate=rate, options=options or {})
+        stream: Any = opened.add_stream(
+            CODECS[container],
+            rate=rate,
+            options={"deadline": "realtime"} | (options or {}) if container == "webm" else options or {},
+        )
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, clock)

@@ -103,7 +103,7 @@ def _survey(medium: bytes, kind: Kind, max_pixels: int) -> Span:
         raise Unreadable(f"It breaks off at {of_all:.1f} s of {said:.1f}.", mend="Replace it by the whole file.")
     if last <= first:
         raise Unreadable(f"It holds no {_WORDS[kind]}: its length is 0.", mend="Replace it, or leave it out.")
-    return Span(max(first, 0.0), last)
+    return Span(round(max(first, 0.0), 6), round(last, 6))
 
 
 def _streamed_wave(medium: bytes) -> bool:

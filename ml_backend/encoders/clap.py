@@ -98,7 +98,7 @@ def _load(name: str, model: str) -> tuple[Any, Any, Any]:
                 place, use_safetensors=True, output_loading_info=True, **given
             )
             hear = transformers.ClapFeatureExtractor.from_pretrained(place, **given)
-            tokenize = transformers.AutoTokenizer.from_pretrained(place, **given)
+            tokenize = transformers.AutoTokenizer.from_pretrained(place, trust_remote_code=False, **given)
     except Exception as error:  # foreign code reads foreign files: whatever it raises, they are to blame
         raise hub.not_loaded(
             model,

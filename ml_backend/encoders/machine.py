@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from label_configs.errors import Mendable
+from store.settings import Device, EncoderBase, Precision
 
-if TYPE_CHECKING:
-    from store.settings import _Encoder
-
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
 _TENSOR_CORES = (7, 0)
 """CUDA's compute capability from which on half precision is faster."""
 
@@ -43,7 +39,7 @@ class Machine(NamedTuple):
         return f"{self.device}, {self.precision}{threads}"
 
 
-def choose(settings: "_Encoder") -> Machine:
+def choose(settings: EncoderBase) -> Machine:
     """The machine for an encoder, with its threads set."""
     import torch
 

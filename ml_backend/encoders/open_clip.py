@@ -25,9 +25,7 @@ class OpenClip:
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text", "image"})
 
-    def __init__(
-        self, choice: "settings.OpenClip | settings.Frames | settings.LogMel", root: Path, limits: settings.Media
-    ) -> None:
+    def __init__(self, choice: settings.ClipModel, root: Path, limits: settings.Media) -> None:
         name = hub.locate(choice.model, root)
         self._name, self._batch, self._max_pixels = choice.model, choice.batch, limits.max_pixels
         self._machine = machine.choose(choice)
@@ -87,7 +85,7 @@ def _layout(model: Any) -> Any:
     return torch.channels_last if convolutions > 1 else torch.contiguous_format
 
 
-def _load(name: str, choice: Any) -> tuple[Any, Any, Any]:
+def _load(name: str, choice: settings.ClipModel) -> tuple[Any, Any, Any]:
     """Model, preprocessing and tokenizer."""
     import open_clip
 

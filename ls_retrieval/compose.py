@@ -12,7 +12,7 @@ from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query
-from ls_retrieval.progress import bar
+from ls_retrieval.progress import bar, say
 from store import files, pools, secrets, settings
 from store.media import Media
 from store.workspace import Workspace
@@ -96,6 +96,8 @@ def index(workspace: Workspace) -> list[str]:
     total = library.totals(workspace)
     with bar("Loading the model"):
         encoders = {name: library.load_encoder(workspace, name) for name in library.encoder_settings(workspace)}
+    for name, encoder in encoders.items():
+        say(f"{name}: {encoder}")
     with bar("Encoding corpus and queries", total) as advance:
         return library.build(workspace, encoders, advance).broken
 
@@ -149,8 +151,9 @@ def make_pools(
     there = len(have.keys() & {query.query_id for query in asked})
     if not todo:
         return Made(0, there, [], {})
-    collection = prepared(workspace, library.open_collection(workspace, wanted.candidates, library.not_indexed))
-    made = _pool(Rounds(workspace.pools, collection, wanted.candidates, chosen), todo, have, dry_run=dry_run)
+    opened = library.open_collection(workspace, wanted.candidates, library.not_indexed, asked=wanted.query)
+    rounds = Rounds(workspace.pools, prepared(workspace, opened), wanted.candidates, chosen)
+    made = _pool(rounds, todo, have, dry_run=dry_run)
     if len(made.left_out) == len(asked):
         raise Mendable("No query has a pool.", problems=made.left_out[:20])
     return made._replace(there=there)

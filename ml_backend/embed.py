@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Modality, Query
-from ml_backend.encoders.base import Encoder, unsupported
-from ml_backend.vectors import VectorStore, key
-from store.media import Content, Media
+from ml_backend.encoders.base import Encoder
+from ml_backend.vectors import VectorStore, clip_key, key
+from store.media import Clip, Content, Media
 
 Record = Item | Query
+_HELD = 64 * 1024 * 1024
+"""Bytes of media from which on what is read is encoded before more is read."""
 
 
 class Embedded(NamedTuple):
@@ -29,11 +31,14 @@ def embed(
     batch: int = 32,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Embedded:
-    """Give every record a vector. advance: told how many records are done, after each batch."""
-    found = Embedded([], [], [])
+    """Give every record, of modalities that the encoder reads, a vector.
+
+    advance: told how many records are done, after each batch.
+    """
+    found, reader = Embedded([], [], []), _Reader(media)
     with store.writing():
         for group in _groups(records, batch):
-            _embed_group(group, encoder, store, media, found)
+            _embed_group(group, encoder, store, reader, found)
             advance(len(group))
     return found
 
@@ -50,51 +55,68 @@ def _groups(records: Sequence[Record], size: int) -> Iterator[list[Record]]:
         yield group
 
 
-def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, media: Media, found: Embedded) -> None:
-    modality = group[0].modality
-    if modality not in encoder.modalities:
-        why = unsupported(modality, encoder.modalities).line
-        found.broken.extend(f"{_name(record)}: {why}" for record in group)
-        return
-    fresh: dict[bytes, tuple[Record, Content]] = {}
+class _Reader:
+    """Reads contents with their keys: a medium of which several stretches follow each other, once for all of them."""
+
+    def __init__(self, media: Media) -> None:
+        self._media = media
+        self._uri, self._medium, self._key = "", b"", b""
+
+    def __call__(self, record: Record) -> tuple[bytes, Content]:
+        if record.modality == "text" or (record.start is None and record.end is None):
+            content = self._media.content(record)
+            return key(content), content
+        if record.uri != self._uri:
+            medium = self._media.read(record)
+            self._uri, self._medium, self._key = record.uri, medium, key(medium)
+        start = record.start or 0.0
+        return clip_key(self._key, start, record.end), Clip(self._medium, start, record.end)
+
+
+def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, reader: _Reader, found: Embedded) -> None:
+    modality, held = group[0].modality, 0
+    fresh: dict[bytes, Content] = {}
     for record in group:
         try:
-            read = media.content(record)
+            content_key, read = reader(record)
         except Unreadable as error:
-            found.broken.append(f"{_name(record)}: {error.line}")
+            found.broken.append(f"{name(record)}: {error.line}")
             continue
         found.records.append(record)
-        found.keys.append(key(read))
-        if found.keys[-1] not in store:
-            fresh[found.keys[-1]] = (record, read)
-    if fresh:
-        _encode(modality, fresh, encoder, store, found)
+        found.keys.append(content_key)
+        if content_key not in store and content_key not in fresh:
+            held += len(read) if isinstance(read, str | bytes) else 0
+            fresh[content_key] = read
+        if held > _HELD:
+            _encode(modality, fresh, encoder, store, found)
+            fresh, held = {}, 0
+    _encode(modality, fresh, encoder, store, found)
 
 
 def _encode(
-    modality: Modality,
-    fresh: dict[bytes, tuple[Record, Content]],
-    encoder: Encoder,
-    store: VectorStore,
-    found: Embedded,
+    modality: Modality, fresh: dict[bytes, Content], encoder: Encoder, store: VectorStore, found: Embedded
 ) -> None:
-    """Encode a batch; where it holds something broken, one by one, so that only the broken one is left out."""
+    """Encode a batch; where it holds something broken, its halves, so that only the broken one is left out."""
+    if not fresh:
+        return
+    keys = list(fresh)
     try:
-        store.add(list(fresh), encoder.encode(modality, [read for _, read in fresh.values()]))
-    except Unreadable:
-        for content_key, (_, read) in fresh.items():
-            try:
-                store.add([content_key], encoder.encode(modality, [read]))
-            except Unreadable as error:
-                _leave_out(content_key, error.line, found)
+        store.add(keys, encoder.encode(modality, list(fresh.values())))
+    except Unreadable as error:
+        if len(keys) == 1:
+            _leave_out(keys[0], error.line, found)
+            return
+        for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            _encode(modality, {k: fresh[k] for k in half}, encoder, store, found)
 
 
 def _leave_out(content_key: bytes, reason: str, found: Embedded) -> None:
     for where in reversed([n for n, k in enumerate(found.keys) if k == content_key]):
-        found.broken.append(f"{_name(found.records[where])}: {reason}")
+        found.broken.append(f"{name(found.records[where])}: {reason}")
         del found.keys[where], found.records[where]
 
 
-def _name(record: Record) -> str:
-    name = record.doc_id if isinstance(record, Item) else record.query_id
-    return f"{name} ({record.uri})" if record.uri else name
+def name(record: Record) -> str:
+    """What a record is called in a list of those left out."""
+    called = record.doc_id if isinstance(record, Item) else record.query_id
+    return f"{called} ({record.uri})" if record.uri else called

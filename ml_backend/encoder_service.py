@@ -21,27 +21,40 @@ from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
 from ml_backend import lifeline
 from ml_backend.encoders.base import Encoder, NotReady, Vectors, unsupported
-from store.media import Content, Media
+from store.media import Clip, Content, Media
 from store.workspace import Workspace
 
 _LIMIT = 256 * 1024 * 1024
 _GLANCE = 0.3  # seconds; Label Studio gives /health one second
+_RENEW = "Run `ls-retrieval index`, and start the backend again."
 
 
 class Ask(msgspec.Struct):
-    """What a worker asks: texts, or the bytes of media."""
+    """What a worker asks: vectors of texts or of media; without either, what encoders there are.
 
-    encoder: str
-    modality: Modality
+    fingerprint: the space that the vectors must be of, where that matters.
+    """
+
+    encoder: str = ""
+    modality: Modality = "text"
     texts: list[str] = []
-    media: list[bytes] = []
+    media: list[bytes | Clip] = []
+    fingerprint: str = ""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A loaded encoder."""
+
+    fingerprint: str
+    modalities: frozenset[Modality]
 
 
 class Answer(msgspec.Struct):
-    """Vectors as float32 bytes of shape (-1, dim); or why not."""
+    """Vectors as float32 bytes of shape (-1, dim), or the encoders by name; or why not."""
 
     dim: int = 0
     vectors: bytes = b""
+    encoders: dict[str, Known] = {}
     loading: bool = False
     error: str = ""
 
@@ -55,28 +68,41 @@ class RemoteEncoders:
     def ready(self) -> bool:
         """Whether the weights are loaded."""
         try:
-            answer = self._call(Ask(encoder="", modality="text"), timeout=_GLANCE)
+            answer = self._call(Ask(), timeout=_GLANCE)
         except NotReady:
             return False
         return not answer.loading and not answer.error
 
-    def encode(self, encoder: str, modality: Modality, contents: Sequence[Content]) -> Vectors:
-        """See Encoder.encode. Raises NotReady while weights load, Mendable for what cannot be encoded."""
-        texts = [c for c in contents if isinstance(c, str)]
-        answer = self._call(Ask(encoder, modality, texts, [c for c in contents if isinstance(c, bytes)]))
+    def known(self) -> dict[str, Known]:
+        """The encoders by name. Raises NotReady while weights load."""
+        return self._ask(Ask()).encoders
+
+    def encode(self, encoder: str, modality: Modality, contents: Sequence[Content], fingerprint: str = "") -> Vectors:
+        """See Encoder.encode. Raises NotReady while weights load, Mendable for what cannot be encoded.
+
+        fingerprint: that of the index that the vectors are for; those of another are refused.
+        """
+        texts = [content for content in contents if isinstance(content, str)]
+        media = [content for content in contents if not isinstance(content, str)]
+        answer = self._ask(Ask(encoder, modality, texts, media, fingerprint))
+        return np.frombuffer(answer.vectors, dtype=np.float32).reshape(-1, answer.dim)
+
+    def query(self, media: Media, fingerprints: Mapping[str, str]) -> Callable[[str, Query], Vectors]:
+        """The callable that a collection encodes new queries with. fingerprints: of its indexes, by encoder name."""
+
+        def encode(name: str, query: Query) -> Vectors:
+            contents = [media.content(query)]
+            return np.asarray(self.encode(name, query.modality, contents, fingerprints.get(name, ""))[0])
+
+        return encode
+
+    def _ask(self, ask: Ask) -> Answer:
+        answer = self._call(ask)
         if answer.loading:
             raise NotReady("The model is still loading.", mend="Try again in some seconds.")
         if answer.error:
             raise Mendable(answer.error)
-        return np.frombuffer(answer.vectors, dtype=np.float32).reshape(-1, answer.dim)
-
-    def query(self, media: Media) -> Callable[[str, Query], Vectors]:
-        """The callable that a collection encodes new queries with."""
-
-        def encode(name: str, query: Query) -> Vectors:
-            return np.asarray(self.encode(name, query.modality, [media.content(query)])[0])
-
-        return encode
+        return answer
 
     def _call(self, ask: Ask, timeout: float | None = None) -> Answer:
         try:
@@ -92,6 +118,7 @@ class RemoteEncoders:
 class _Service(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     encoders: Mapping[str, Encoder] | None = None
+    known: Mapping[str, Known] = {}
     failure = ""
     turn = threading.Lock()
 
@@ -108,12 +135,14 @@ def _answer(service: _Service, ask: Ask) -> Answer:
     if service.encoders is None:
         return Answer(loading=not service.failure, error=service.failure)
     if not ask.texts and not ask.media:
-        return Answer()
+        return Answer(encoders=dict(service.known))
     encoder = service.encoders.get(ask.encoder)
     if encoder is None:
         return Answer(error=f"There is no encoder {ask.encoder!r}.")
     if ask.modality not in encoder.modalities:
         return Answer(error=unsupported(ask.modality, encoder.modalities).line)
+    if ask.fingerprint not in {"", encoder.fingerprint}:
+        return Answer(error=f"The encoder {ask.encoder!r} is not the one that the index was built with. {_RENEW}")
     try:
         with service.turn:
             vectors = encoder.encode(ask.modality, ask.texts or ask.media)
@@ -155,7 +184,9 @@ def run(workspace: Workspace, path: Path) -> None:
     with _Service(str(path), _Handler) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
         try:
-            service.encoders = {name: load_encoder(workspace, name) for name in encoder_settings(workspace)}
+            loaded = {name: load_encoder(workspace, name) for name in encoder_settings(workspace)}
+            service.known = {name: Known(one.fingerprint, one.modalities) for name, one in loaded.items()}
+            service.encoders = loaded
         except Mendable as error:
             service.failure = error.what
             print(error, file=sys.stderr)

@@ -1,10 +1,34 @@
-"""The model hub that open_clip downloads from: looked for once, instead of again and again."""
+"""Where models come from: a folder of the workspace's, or the hub, which is looked for once, not again and again."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from label_configs.errors import Mendable
+
+LOCAL = "local-dir:"
 _PATIENCE = 5.0  # seconds
+
+
+def locate(model: str, root: Path) -> str:
+    """The model's name as open_clip takes it; a `local-dir:` path counts from the workspace."""
+    if not model.startswith(LOCAL):
+        return model
+    folder = (root / model.removeprefix(LOCAL)).resolve()
+    if not folder.is_dir():
+        raise Mendable(f"There is no model folder {folder}.", mend="Correct `model` under [encoders] in settings.toml.")
+    return f"{LOCAL}{folder}"
+
+
+def not_loaded(model: str, error: Exception, mend: str) -> Mendable:
+    """What is said of a model that cannot be loaded: whether the hub is out of reach, or the files are to blame."""
+    if lacks(error):
+        return Mendable(
+            f"The model {model!r} is not on this machine, and the model hub cannot be reached.",
+            mend="Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
+        )
+    return Mendable(f"The model {model!r} cannot be loaded: {error}", mend=mend)
 
 
 @contextmanager

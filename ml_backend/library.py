@@ -1,12 +1,13 @@
 """A workspace as a collection: indexes built, kept and opened; query vectors looked up before they are encoded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
+from ml_backend.encoders import ENCODERS
 from ml_backend.encoders.base import Encoder, Vectors, unsupported
 from ml_backend.vectors import VectorStore, key
 from store.media import Media
@@ -37,9 +38,8 @@ def encoder_settings(workspace: Workspace) -> Mapping[str, EncoderSettings]:
 
 def load_encoder(workspace: Workspace, name: str) -> Encoder:
     """Load the weights of one configured encoder; takes seconds."""
-    from ml_backend.encoders.open_clip import OpenClip
-
-    return OpenClip(encoder_settings(workspace)[name], workspace.root, workspace.settings.media.max_pixels)
+    choice = encoder_settings(workspace)[name]
+    return ENCODERS[choice.kind](choice, workspace.root, workspace.settings.media)
 
 
 def records(workspace: Workspace) -> tuple[list[Item], list[Query]]:
@@ -49,32 +49,36 @@ def records(workspace: Workspace) -> tuple[list[Item], list[Query]]:
 
 
 def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advance = lambda done: None) -> Report:
-    """Encode what is new in the corpus and among the queries, and switch to an index that holds all of it."""
+    """Encode what is new in the corpus and among the queries, and switch to indexes that hold all of it.
+
+    Every encoder indexes what it reads; what none of them reads is left out.
+    """
     items, queries, left_out = workspace.read()
-    media = Media(workspace.root, workspace.settings.media)
-    broken = dict.fromkeys(left_out)
+    broken = dict.fromkeys([*left_out, *_unread([*items, *queries], encoders.values())])
+    indexed: set[str] = set()
     versions = {}
     for name, encoder in encoders.items():
-        store = VectorStore(workspace.embeddings / encoder.fingerprint)
-        batch = workspace.settings.encoders[name].batch
-        found = embed.embed(items, encoder, store, media, batch=batch, advance=advance)
-        asked = embed.embed(queries, encoder, store, media, batch=batch, advance=advance)
+        found = _embed(workspace, name, encoder, items, advance)
+        asked = _embed(workspace, name, encoder, queries, advance)
         broken |= dict.fromkeys([*found.broken, *asked.broken])
-        if not found.keys:
-            raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
         doc_ids = [r.doc_id for r in found.records if isinstance(r, Item)]
-        versions[name] = index.build(
-            workspace.index,
-            name,
-            encoder.fingerprint,
-            doc_ids,
-            found.keys,
-            store.get,
-            settings=workspace.settings.index,
-            modalities=[r.modality for r in found.records],
-            queries=_by_modality(asked, store),
-        )
-    return Report(len(doc_ids), list(broken), versions)
+        if doc_ids:
+            store = VectorStore(workspace.embeddings / encoder.fingerprint)
+            versions[name] = index.build(
+                workspace.index,
+                name,
+                encoder.fingerprint,
+                doc_ids,
+                found.keys,
+                store.get,
+                settings=workspace.settings.index,
+                modalities=[r.modality for r in found.records],
+                queries=_by_modality(asked, store),
+            )
+            indexed |= set(doc_ids)
+    if not indexed:
+        raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
+    return Report(len(indexed), list(broken), versions)
 
 
 def _by_modality(embedded: embed.Embedded, store: VectorStore) -> dict[Modality, Vectors]:
@@ -84,26 +88,67 @@ def _by_modality(embedded: embed.Embedded, store: VectorStore) -> dict[Modality,
     return {modality: store.get(some) for modality, some in keys.items()}
 
 
-def open_collection(workspace: Workspace, candidates: Shown, encode: Callable[[str, Query], Vectors]) -> Collection:
-    """The items of one modality as they were last indexed.
+def _unread(given: Sequence[embed.Record], encoders: Iterable[Encoder]) -> list[str]:
+    """A sentence for each record of a modality that no encoder reads."""
+    read = frozenset[Modality]().union(*(encoder.modalities for encoder in encoders))
+    return [f"{embed.name(r)}: {unsupported(r.modality, read).line}" for r in given if r.modality not in read]
 
-    An index may know more: what another encoder could not read, and what the corpus has lost since. encode: encoder
-    name and query to a vector, for queries that are new.
+
+def _embed(
+    workspace: Workspace, name: str, encoder: Encoder, given: Sequence[embed.Record], advance: Advance
+) -> embed.Embedded:
+    readable = [record for record in given if record.modality in encoder.modalities]
+    store, media = (
+        VectorStore(workspace.embeddings / encoder.fingerprint),
+        Media(workspace.root, workspace.settings.media),
+    )
+    return embed.embed(readable, encoder, store, media, batch=workspace.settings.encoders[name].batch, advance=advance)
+
+
+def open_collection(
+    workspace: Workspace,
+    candidates: Shown,
+    encode: Callable[[str, Query], Vectors],
+    *,
+    asked: Modality = "text",
+) -> Collection:
+    """The items of one modality, or of all, as they were last indexed, for queries of the modality `asked`.
+
+    Its spaces are those of the encoders that read both; each holds the items that its encoder could read, which need
+    not be all. An index may know more: what the corpus has lost since. encode: encoder name and query to a vector,
+    for queries that are new.
     """
-    indexes = {name: index.load(workspace.index, name) for name in encoder_settings(workspace)}
-    indexed = set.intersection(*(set(i.rows) for i in indexes.values()))
-    there = (i for i in workspace.read_items().records if i.doc_id in indexed)
-    items = {i.doc_id: i for i in there if candidates in {"mixed", i.modality}}
-    if not items:
+    names = _reading(workspace, asked, candidates)
+    built = index.current(workspace.index)
+    opened = {name: index.load(workspace.index, name) for name in names if name in built or not built}
+    there = [i for i in workspace.read_items().records if candidates in {"mixed", i.modality}]
+    held = {name: [i.doc_id for i in there if i.doc_id in one.rows] for name, one in opened.items()}
+    known = set[str]().union(*held.values())
+    if not known:
         raise Mendable(
             f"The index holds no item of modality {candidates}.",
             mend="Correct `candidates` of the project in settings.toml; or add such items, and run `index` again.",
         )
     media = Media(workspace.root, workspace.settings.media)
-    return Collection(
-        items,
-        {name: Space(name, i.only(items), _lookup(workspace, name, i, media, encode)) for name, i in indexes.items()},
-    )
+    spaces = {
+        name: Space(name, opened[name].only(doc_ids), _lookup(workspace, name, opened[name], media, encode))
+        for name, doc_ids in held.items()
+        if doc_ids
+    }
+    return Collection({i.doc_id: i for i in there if i.doc_id in known}, spaces)
+
+
+def _reading(workspace: Workspace, asked: Modality, candidates: Shown) -> list[str]:
+    """The encoders whose space holds such queries and such candidates; Mendable where there is none."""
+    reads = {name: ENCODERS[choice.kind].modalities for name, choice in encoder_settings(workspace).items()}
+    found = [name for name, read in reads.items() if asked in read and (candidates == "mixed" or candidates in read)]
+    if not found:
+        raise Mendable(
+            f"No encoder reads both {asked} queries and {candidates} candidates.",
+            problems=[f"{name} reads {' and '.join(sorted(read))}" for name, read in reads.items()],
+            mend="Add one under [encoders] in settings.toml, or correct `query` and `candidates` of the project.",
+        )
+    return found
 
 
 def _lookup(
@@ -124,14 +169,12 @@ def _lookup(
 
 def not_indexed(name: str, query: Query) -> Vectors:
     """Stands where no encoder is loaded: raises Unreadable, for a query without a vector."""
-    from ml_backend.encoders.open_clip import OpenClip
-
-    if query.modality not in OpenClip.modalities:
-        raise unsupported(query.modality, OpenClip.modalities)
     raise Unreadable("It has no vector yet.", mend="Run `ls-retrieval index`, which names it where it cannot be read.")
 
 
 def totals(workspace: Workspace) -> int:
-    """How many records `build` will tell of through `advance`."""
+    """How many records `build` will tell of through `advance`: a record for each encoder that reads it."""
     items, queries = records(workspace)
-    return (len(items) + len(queries)) * len(encoder_settings(workspace))
+    modalities = [*(item.modality for item in items), *(query.modality for query in queries)]
+    reads = [ENCODERS[choice.kind].modalities for choice in encoder_settings(workspace).values()]
+    return sum(modality in read for read in reads for modality in modalities)

@@ -7,7 +7,7 @@ from typing import Any
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import KEY, is_filled
-from label_configs.records import Pool, Query, Shown
+from label_configs.records import Modality, Pool, Query, Shown
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
@@ -26,7 +26,7 @@ class Retriever:
 
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
-        self._collections: dict[Shown, tuple[object, Collection]] = {}
+        self._collections: dict[tuple[Modality, Shown], tuple[object, Collection]] = {}
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
 
     @property
@@ -65,7 +65,7 @@ class Retriever:
 
         Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
         """
-        settings, collection = self._workspace.settings, self._open(candidates)
+        settings, collection = self._workspace.settings, self._open(query.modality, candidates)
         one_screen = settings.model_copy(update={"pool": settings.pool.model_copy(update=_one_screen(settings.pool))})
         rounds = Rounds(self._workspace.pools, collection, candidates, one_screen)
         rounds.keep_items()
@@ -75,14 +75,17 @@ class Retriever:
         pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
 
-    def _open(self, candidates: Shown) -> Collection:
+    def _open(self, asked: Modality, candidates: Shown) -> Collection:
         corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
         version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
-        opened = self._collections.get(candidates)
+        opened = self._collections.get((asked, candidates))
         if opened is None or opened[0] != version:
-            encode = self._encoders.query(Media(self._workspace.root, self._workspace.settings.media))
-            collection = prepared(self._workspace, open_collection(self._workspace, candidates, encode))
-            opened = self._collections[candidates] = (version, collection)
+            media = Media(self._workspace.root, self._workspace.settings.media)
+            fingerprints = {name: now["fingerprint"] for name, now in index.current(self._workspace.index).items()}
+            encode = self._encoders.query(media, fingerprints)
+            collection = open_collection(self._workspace, candidates, encode, asked=asked)
+            opened = (version, prepared(self._workspace, collection))
+            self._collections[asked, candidates] = opened
         return opened[1]
 
     def _known(self) -> dict[str, Pool]:

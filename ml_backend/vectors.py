@@ -11,20 +11,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from label_configs.errors import Mendable
 from ml_backend.encoders.base import Vectors
+from ml_backend.keys import WIDTH, Keys
 from store import files
 from store.media import Clip, Content
-
-_KEY = 32
 
 
 def key(content: Content) -> bytes:
     """The content hash under which a vector is kept."""
     if isinstance(content, Clip):
-        return hashlib.sha256(f"{content.start:g} {content.end}\0".encode() + content.medium).digest()
+        return clip_key(key(content.medium), content.start, content.end)
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).digest()
+
+
+def clip_key(medium_key: bytes, start: float, end: float | None) -> bytes:
+    """The content hash of a stretch of a medium, from the medium's own."""
+    return hashlib.sha256(medium_key + f"{float(start)} {None if end is None else float(end)}".encode()).digest()
 
 
 class VectorStore:
@@ -33,32 +38,38 @@ class VectorStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys, self._vectors, self._width = folder / "keys.sha256", folder / "vectors.f32", folder / "dim"
-        self._dim = 0
-        self._rows: dict[bytes, int] = {}
         self._load()
 
     def __contains__(self, content_key: bytes) -> bool:
-        return content_key in self._rows
+        return bool(self._rows([content_key])[0] >= 0)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._stored) + len(self._added)
 
     def get(self, keys: Sequence[bytes]) -> Vectors:
-        """Vectors of shape (len(keys), dim). Raises KeyError for a content that was never encoded."""
-        rows = [self._rows[k] for k in keys]
-        if not rows:
+        """Vectors of shape (len(keys), dim). Raises KeyError for a content that was never encoded.
+
+        Rows that follow each other in the file are its memory map, so that a large corpus need not fit into memory.
+        """
+        rows = self._rows(keys)
+        if not len(rows):
             return np.empty((0, self._dim), dtype=np.float32)
-        whole = (max(rows) + 1, self._dim)  # beyond them a batch may be in the writing
-        return np.array(np.memmap(self._vectors, dtype=np.float32, mode="r", shape=whole)[rows])
+        if rows.min() < 0:
+            raise KeyError(keys[int(rows.argmin())])
+        whole = (int(rows.max()) + 1, self._dim)  # beyond them a batch may be in the writing
+        stored = np.memmap(self._vectors, dtype=np.float32, mode="r", shape=whole)
+        if len(rows) > 1 and (np.diff(rows) == 1).all():
+            return stored[rows[0] :]
+        return np.asarray(stored[rows])
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the store for one writer, after cutting off what an interrupted one left."""
         with files.locked(self._folder / ".lock", f"writing vectors in {self._folder}"):
             self._load()
-            for path, width in ((self._keys, _KEY), (self._vectors, 4 * self._dim)):
-                if path.exists() and path.stat().st_size != len(self._rows) * width:
-                    os.truncate(path, len(self._rows) * width)
+            for path, width in ((self._keys, WIDTH), (self._vectors, 4 * self._dim)):
+                if path.exists() and path.stat().st_size != len(self) * width:
+                    os.truncate(path, len(self) * width)
             yield
 
     def add(self, keys: Sequence[bytes], vectors: Vectors) -> None:
@@ -67,23 +78,31 @@ class VectorStore:
         Raises Mendable for numbers that are not finite.
         """
         if not np.isfinite(vectors).all():
-            raise Mendable("The encoder returned vectors that are not finite.", mend="Check its weights.")
-        if not self._rows:
+            raise Mendable(
+                "The encoder returned vectors that are not finite.",
+                mend='Check its weights; where it computes in fp16, set precision = "fp32" for it in settings.toml.',
+            )
+        if not len(self):
             self._dim = vectors.shape[1]
             files.write(self._width, f"{self._dim}\n")
         if vectors.shape[1] != self._dim:
             raise Mendable(f"Vectors of {vectors.shape[1]} numbers do not fit a store of {self._dim}.")
-        fresh = {k: n for n, k in enumerate(keys) if k not in self._rows}
+        fresh = {k: n for n, k in enumerate(keys) if k not in self}
         _append(self._vectors, np.asarray(vectors[list(fresh.values())], dtype=np.float32).tobytes())
         _append(self._keys, b"".join(fresh))
-        self._rows |= {k: row for row, k in enumerate(fresh, len(self._rows))}
+        self._added |= {k: row for row, k in enumerate(fresh, len(self))}
+
+    def _rows(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
+        rows = self._stored.rows(keys)
+        for n in np.flatnonzero(rows < 0) if self._added else ():
+            rows[n] = self._added.get(keys[n], -1)
+        return rows
 
     def _load(self) -> None:
         self._dim = int(self._width.read_text()) if self._width.exists() else 0
-        raw = self._keys.read_bytes() if self._keys.exists() else b""
+        keys = self._keys.stat().st_size // WIDTH if self._keys.exists() else 0
         stored = self._vectors.stat().st_size // (4 * self._dim) if self._dim and self._vectors.exists() else 0
-        whole = min(len(raw) // _KEY, stored)
-        self._rows = {raw[n * _KEY : (n + 1) * _KEY]: n for n in range(whole)}
+        self._stored, self._added = Keys(self._keys, min(keys, stored)), dict[bytes, int]()
 
 
 def _append(path: Path, content: bytes) -> None:

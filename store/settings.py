@@ -3,11 +3,21 @@
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from label_configs.errors import Unreadable
 from label_configs.records import DIGEST, Modality, Mode, Shown
@@ -17,19 +27,83 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 RulesHash = Annotated[str, Field(pattern=f"^{DIGEST}$")]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Encoder(_Section):
+class EncoderBase(_Section):
+    """What encoders of every kind have. threads: 0 takes as many as torch chooses."""
+
+    threads: Count = 0
+    batch: Annotated[int, Field(ge=1)] = 32
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+
+class ClipModel(EncoderBase):
     """An open_clip model: a name with pretrained weights, a hub name, or `local-dir:PATH` (from the workspace)."""
 
     model: str
     pretrained: str | None = None
-    threads: Count = 0
-    batch: Annotated[int, Field(ge=1)] = 32
+
+
+class OpenClip(ClipModel):
+    """Text and pictures."""
+
+    kind: Literal["open_clip"] = "open_clip"
+
+
+class Frames(ClipModel):
+    """Text, pictures, and films by some of their frames.
+
+    max_seconds: of one film or segment. max_frames: of full HD, decoded to choose the frames of one.
+    """
+
+    kind: Literal["frames"]
+    frames: Annotated[int, Field(ge=1, le=256)] = 8
+    sampling: Literal["uniform", "scenes"] = "uniform"
+    pooling: Literal["mean", "max"] = "mean"
+    max_seconds: Annotated[float, Field(gt=0)] = 4 * 3600.0
+    max_frames: Annotated[int, Field(ge=1)] = 20_000
+
+
+class Clap(EncoderBase):
+    """Text and sound by a CLAP model of transformers: a hub name, or `local-dir:PATH` (from the workspace)."""
+
+    kind: Literal["clap"]
+    model: str
+    max_seconds: Annotated[float, Field(gt=0)] = 600.0
+
+
+class LogMel(ClipModel):
+    """Text and sound by the demo's stand-in: no semantic audio model. tower: its file, from the workspace."""
+
+    kind: Literal["log-mel"]
+    tower: str
+    max_seconds: Annotated[float, Field(gt=0)] = 600.0
+
+
+def _kind(value: object) -> object:
+    """The kind of an encoder's section: open_clip where it says none."""
+    return value.get("kind", "open_clip") if isinstance(value, dict) else getattr(value, "kind", None)
+
+
+Encoder = Annotated[
+    Annotated[OpenClip, Tag("open_clip")]
+    | Annotated[Frames, Tag("frames")]
+    | Annotated[Clap, Tag("clap")]
+    | Annotated[LogMel, Tag("log-mel")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="kind is one of open_clip, frames, clap, log-mel",
+    ),
+]
+"""The settings of one encoder, by its `kind`."""
 
 
 IndexKind = Literal["auto", "exact", "pq", "ivf", "hnsw"]
@@ -244,8 +318,14 @@ def load(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        problems = [f"{_place(e['loc'])}: {e['msg']}" for e in error.errors()]
         raise Unreadable(f"{path} has settings that cannot be used.", problems=problems) from error
+
+
+def _place(loc: Sequence[str | int]) -> str:
+    """Where a problem is, in the file's own words: without the encoder's kind, which pydantic names after it."""
+    named = [*loc[:2], *loc[3:]] if loc[:1] == ("encoders",) else loc
+    return ".".join(map(str, named))
 
 
 def starter() -> str:

@@ -24,15 +24,17 @@ from ml_backend.encoders.open_clip import OpenClip
 from ml_backend.retriever import Retriever
 from store import pools
 from store.media import Media
-from store.settings import Encoder as Settings
+from store.settings import Media as MediaSettings
+from store.settings import OpenClip as Settings
 from store.workspace import Workspace
 
+LIMITS = MediaSettings(max_pixels=10_000)
 TEXTS = ["a red square", "a blue circle", "", "green " * 200]
 
 
 def load(model: Path, **choice: object) -> OpenClip:
     settings = Settings.model_validate({"model": f"local-dir:{model}", "threads": 1, **choice})
-    return OpenClip(settings, Path("/"), max_pixels=10_000)
+    return OpenClip(settings, Path("/"), LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_a_picture_of_too_many_pixels_is_unreadable(encoder: OpenClip, tmp_path:
 
 def test_a_model_that_open_clip_does_not_know_is_mendable() -> None:
     with pytest.raises(Mendable, match="ViT-Z-9") as unknown:
-        OpenClip(Settings(model="ViT-Z-9", pretrained="laion2b"), Path("/"), 1)
+        OpenClip(Settings(model="ViT-Z-9", pretrained="laion2b"), Path("/"), LIMITS)
     assert "local-dir:PATH" in unknown.value.mend
 
 
@@ -111,7 +113,7 @@ def test_a_missing_model_folder_is_named() -> None:
 
 def test_a_model_without_weights_is_refused_instead_of_made_up() -> None:
     with pytest.raises(Mendable, match="weights"):
-        OpenClip(Settings(model="ViT-S-32-alt"), Path("/"), 1)
+        OpenClip(Settings(model="ViT-S-32-alt"), Path("/"), LIMITS)
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors"])
@@ -247,4 +249,4 @@ def test_a_media_query_is_encoded_from_its_file(
     media = Media(tiny_indexed.root, tiny_indexed.settings.media)
     query = Query(query_id="q", modality="image", uri="media/red-bar.png")
     expected = encoder.encode("image", [(tiny_indexed.root / query.uri).read_bytes()])[0]
-    assert service.query(media)("clip", query) == pytest.approx(expected, abs=1e-6)
+    assert service.query(media, {})("clip", query) == pytest.approx(expected, abs=1e-6)

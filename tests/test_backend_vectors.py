@@ -176,14 +176,6 @@ def test_what_is_broken_is_named_and_the_rest_goes_on(store: VectorStore, media:
     assert sorted(found.broken[1:]) == ["broken (y.png): it is broken Mend it.", "too (y.png): it is broken Mend it."]
 
 
-SILENT = "The model reads image and text, not audio. Give image or text in its place, or leave it out."
-
-
-def test_a_modality_that_the_encoder_does_not_read_is_named(store: VectorStore, media: Reader) -> None:
-    found = embed([Item(doc_id="song", modality="audio", uri="x.png")], Table({}), store, media)
-    assert found == ([], [], [f"song (x.png): {SILENT}"])
-
-
 def test_a_crash_loses_the_batch_in_hand_alone(store: VectorStore, media: Reader) -> None:
     records = [Item(doc_id=word, text=word) for word in ("red", "blue", "green")]
     with pytest.raises(KeyError, match="green"):

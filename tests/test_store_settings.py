@@ -8,7 +8,7 @@ import pytest
 from label_configs import rules
 from label_configs.errors import Mendable, Unreadable
 from store import settings
-from store.settings import Earlier, Encoder, Gates, Project, Settings
+from store.settings import Earlier, Gates, OpenClip, Project, Settings
 from store.workspace import Workspace
 
 PROJECT = Project(id=12, query="text", candidates="image", mode="assist", votes=3)
@@ -32,7 +32,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 
 def test_the_starter_sets_an_encoder_and_two_gates_and_shows_the_defaults_of_the_rest(tmp_path: Path) -> None:
     expected = Settings(
-        encoders={"clip": Encoder(model="ViT-B-32", pretrained="laion2b_s34b_b79k")},
+        encoders={"clip": OpenClip(model="ViT-B-32", pretrained="laion2b_s34b_b79k")},
         gates=Gates(gold_accuracy=0.7, judged_at_10=0.95),
     )
     assert settings.load(written(tmp_path, settings.starter())) == expected

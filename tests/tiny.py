@@ -4,6 +4,7 @@ and collections whose vectors are written down by hand."""
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -56,6 +57,46 @@ def build_model(folder: Path, seed: int = 0) -> Path:
         model = CLIP(**_CONFIG["model_cfg"])
     save_file({name: t.contiguous() for name, t in model.state_dict().items()}, folder / "open_clip_model.safetensors")
     return folder
+
+
+def build_clap(folder: Path, seed: int = 0, *, fusion: bool = False) -> Path:
+    """Write a CLAP folder of transformers: random weights, windows of a second at 8 kHz, a tokenizer of bytes."""
+    import torch
+    import transformers
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    text = {"vocab_size": 260, "max_position_embeddings": 42, "projection_dim": 16, **sizes}
+    heard = {"num_mel_bins": 64, "spec_size": 256, "patch_embeds_hidden_size": 16, "depths": [1, 1], "hidden_size": 32}
+    heard |= {"num_attention_heads": [2, 2], "projection_dim": 16, "enable_fusion": fusion}
+    config = transformers.ClapConfig(text_config=text, audio_config=heard, projection_dim=16)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = transformers.ClapModel(config)
+    model.save_pretrained(folder)
+    transformers.ClapFeatureExtractor(
+        sampling_rate=8000,
+        max_length_s=1,
+        hop_length=80,
+        fft_window_size=256,
+        frequency_max=4000,
+        truncation="fusion" if fusion else "rand_trunc",
+    ).save_pretrained(folder)
+    _byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def _byte_tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    vocabulary = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    bytes_ = Tokenizer(models.BPE({token: n for n, token in enumerate(vocabulary)}, [], unk_token="<unk>"))
+    bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_.decoder = decoders.ByteLevel()
+    bytes_.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    make: Any = PreTrainedTokenizerFast
+    return make(tokenizer_object=bytes_, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
 def draw(path: Path, colour: str, shape: str) -> None:

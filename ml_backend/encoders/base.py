@@ -1,7 +1,8 @@
 """What every encoder offers."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,14 @@ from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Modality
 from store.media import Content
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from store import settings
+
 Vectors = NDArray[np.float32]
+PROBES = ("a red square", "Überraschung: 日本語, emoji 🦉", "", "word " * 400)
+"""What a tokenizer makes of these tells it from others."""
 
 
 class NotReady(Mendable):
@@ -27,7 +35,7 @@ def unsupported(modality: Modality, modalities: Collection[Modality]) -> Unreada
 
 
 class Encoder(Protocol):
-    """Turns contents into unit vectors of one space."""
+    """Turns contents into unit vectors of one space. As a string it says which model it is, and where it computes."""
 
     @property
     def fingerprint(self) -> str:
@@ -38,4 +46,30 @@ class Encoder(Protocol):
         """What it can encode."""
 
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
-        """Vectors of shape (len(contents), dim), float32, of length 1."""
+        """Vectors of shape (len(contents), dim), float32, of length 1. Raises Unreadable for a broken content."""
+
+
+class Maker(Protocol):
+    """A kind of encoder: what it reads is known before its weights are loaded."""
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What its encoders can encode."""
+
+    def __call__(self, choice: Any, root: "Path", limits: "settings.Media") -> Encoder:
+        """Load it. choice: its settings. root: the workspace, from which paths count. limits: of the media."""
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """The rows at length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def fingerprint(weights: Mapping[str, Any], *configuration: object) -> str:
+    """16 hex digits over the configuration, each part by its text, and the tensors by name, shape and bytes."""
+    seen = hashlib.sha256("\0".join(map(str, configuration)).encode())
+    for name, tensor in sorted(weights.items()):
+        seen.update(f"\0{name}\0{tuple(tensor.shape)}".encode())
+        seen.update(tensor.detach().cpu().contiguous().view(-1).numpy().tobytes())
+    return seen.hexdigest()[:16]

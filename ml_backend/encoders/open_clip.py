@@ -1,94 +1,99 @@
 """Text and images by any open_clip model."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from label_configs.errors import Mendable
 from label_configs.records import Modality
 from ml_backend import hub
-from ml_backend.encoders.base import Vectors
+from ml_backend.encoders import machine
+from ml_backend.encoders.base import PROBES, Vectors, fingerprint, unit
 from store import settings
 from store.media import Content, decode
 
-LOCAL = "local-dir:"
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class OpenClip:
-    """An open_clip model on the CPU or, where there is one, the GPU. Loading it takes seconds."""
+    """An open_clip model. Loading it takes seconds."""
 
-    modalities: frozenset[Modality] = frozenset({"text", "image"})
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text", "image"})
 
-    def __init__(self, choice: settings.Encoder, root: Path, max_pixels: int) -> None:
-        name = locate(choice.model, root)
-        import torch
+    def __init__(self, choice: settings.ClipModel, root: Path, limits: settings.Media) -> None:
+        name = hub.locate(choice.model, root)
+        self._name, self._batch, self._max_pixels = choice.model, choice.batch, limits.max_pixels
+        self._machine = machine.choose(choice)
+        model, self._preprocess, self._tokenize = _load(name, choice)
+        self._model: Any = model.eval().to(self._machine.device)
+        self._layout = _layout(self._model)
+        self._model.to(memory_format=self._layout)
 
-        if choice.threads:
-            torch.set_num_threads(choice.threads)
-        model, self._preprocess, self._tokenize = _load(choice, name)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model: Any = model.eval().to(self._device)
-        self._batch, self._max_pixels = choice.batch, max_pixels
+    def __str__(self) -> str:
+        return f"{self._name} on {self._machine}"
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the weights, the preprocessing and the tokenizer's kind."""
-        seen = hashlib.sha256(f"{self._preprocess}\0{type(self._tokenize).__name__}".encode())
-        for name, tensor in sorted(self._model.state_dict().items()):
-            seen.update(f"{name}\0{tuple(tensor.shape)}".encode())
-            seen.update(tensor.detach().cpu().contiguous().view(-1).numpy().tobytes())
-        return seen.hexdigest()[:16]
+        """Hash of the weights, the preprocessing, the tokenizer, and bf16, whose 8 bits move vectors by 0.0001."""
+        coarse = "bf16" if self._machine.precision == "bf16" else ""
+        tokens = self._tokenize(list(PROBES)).tolist()
+        return fingerprint(self._model.state_dict(), self._preprocess, tokens, coarse)
 
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
         """See Encoder.encode. Raises Unreadable for a picture that cannot be decoded."""
+        if modality == "text":
+            return self._by_batch(contents, self._texts)
+        return self.look(decode(bytes(i), "The picture", self._max_pixels) for i in contents if isinstance(i, bytes))
+
+    def look(self, pictures: "Iterable[Image]") -> Vectors:
+        """The vectors of pictures that are decoded already; of many, only a batch is held."""
+        return self._by_batch((self._preprocess(picture) for picture in pictures), self._images)
+
+    def _by_batch(self, contents: Iterable[Any], step: Any) -> Vectors:
         import torch
 
-        step = {"text": self._texts, "image": self._images}[modality]
-        with torch.inference_mode():
-            parts = [step(contents[n : n + self._batch]) for n in range(0, len(contents), self._batch)]
-            vectors = torch.nn.functional.normalize(torch.cat(parts).float(), dim=-1)
-        return np.ascontiguousarray(vectors.cpu().numpy(), dtype=np.float32)
+        with torch.inference_mode(), self._machine.computing():
+            parts = [step(batch).float().cpu().numpy() for batch in _batches(contents, self._batch)]
+        return unit(np.concatenate(parts))
 
-    def _texts(self, texts: Sequence[Content]) -> Any:
-        return self._model.encode_text(self._tokenize(list(texts)).to(self._device))
+    def _texts(self, texts: Sequence[str]) -> Any:
+        return self._model.encode_text(self._tokenize(list(texts)).to(self._machine.device))
 
-    def _images(self, images: Sequence[Content]) -> Any:
+    def _images(self, pictures: Sequence[Any]) -> Any:
         import torch
 
-        pictures = [decode(bytes(i), "The picture", self._max_pixels) for i in images if isinstance(i, bytes)]
-        return self._model.encode_image(torch.stack([self._preprocess(p) for p in pictures]).to(self._device))
+        pixels = torch.stack(list(pictures)).to(self._machine.device)
+        return self._model.encode_image(pixels.contiguous(memory_format=self._layout))
 
 
-def _load(choice: settings.Encoder, name: str) -> tuple[Any, Any, Any]:
+def _batches(contents: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    ahead = iter(contents)
+    while batch := list(islice(ahead, size)):
+        yield batch
+
+
+def _layout(model: Any) -> Any:
+    """Channels last for a convolutional image tower, which gains a third by it; a transformer has one convolution."""
+    import torch
+
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in model.visual.modules())
+    return torch.channels_last if convolutions > 1 else torch.contiguous_format
+
+
+def _load(name: str, choice: settings.ClipModel) -> tuple[Any, Any, Any]:
     """Model, preprocessing and tokenizer."""
     import open_clip
 
     try:
-        with nullcontext() if name.startswith(LOCAL) else hub.looked_for():
+        with nullcontext() if name.startswith(hub.LOCAL) else hub.looked_for():
             model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=choice.pretrained)
             return model, preprocess, open_clip.get_tokenizer(name)
     except Exception as error:  # foreign code reads foreign files: whatever it raises, they are to blame
-        if hub.lacks(error):
-            raise Mendable(
-                f"The model {choice.model!r} is not on this machine, and the model hub cannot be reached.",
-                mend="Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
-            ) from error
-        raise Mendable(
-            f"The model {choice.model!r} cannot be loaded: {error}",
-            mend="Name an open_clip model and its pretrained weights, a hub name, or local-dir:PATH.",
+        raise hub.not_loaded(
+            choice.model, error, "Name an open_clip model and its pretrained weights, a hub name, or local-dir:PATH."
         ) from error
-
-
-def locate(model: str, root: Path) -> str:
-    """The model's name as open_clip takes it; a `local-dir:` path counts from the workspace."""
-    if not model.startswith(LOCAL):
-        return model
-    folder = (root / model.removeprefix(LOCAL)).resolve()
-    if not folder.is_dir():
-        raise Mendable(f"There is no model folder {folder}.", mend="Correct `model` under [encoders] in settings.toml.")
-    return f"{LOCAL}{folder}"

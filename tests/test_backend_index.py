@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Query, ScoredDoc
+from ls_retrieval import compose, doctor
 from ml_backend import index, library
 from ml_backend.encoders.base import Vectors
 from ml_backend.index import ids
 from ml_backend.index.search import best_first
 from ml_backend.vectors import VectorStore
+from store.media import Content
 from store.settings import IndexSettings
 from store.workspace import Workspace
 
@@ -368,3 +371,28 @@ def test_an_index_is_readable_while_the_store_is_written(tiny_workspace: Workspa
 def test_indexes_and_vectors_can_be_read_by_others(tiny_indexed: Workspace) -> None:
     paths = [p for p in tiny_indexed.index.rglob("*") if p.is_file()]
     assert {oct(os.stat(p).st_mode & 0o777) for p in paths} == {"0o644"}
+
+
+def test_the_command_and_the_doctor_say_what_the_index_is(tiny_indexed: Workspace) -> None:
+    (line,) = compose.indexes(tiny_indexed)
+    assert re.fullmatch(r"clip: exact; built in \d+\.\d s", line)
+    version = index.load(tiny_indexed.index, "clip").version
+    (finding,) = [one for one in doctor.examine(tiny_indexed.root) if version in one.what]
+    assert finding.ok
+    assert finding.what.startswith(f"encoder clip: index {version}, 24 items; exact")
+
+
+def test_a_large_corpus_is_measured_by_the_workspaces_queries(tmp_path: Path) -> None:
+    drawn = unit(2025, 16)
+    items, queries = drawn[:2000], drawn[2000:]
+    tiny.write_rows(tmp_path / "corpus.jsonl", [{"_id": f"d{n}", "text": f"item {n}"} for n in range(len(items))])
+    tiny.write_rows(tmp_path / "queries.jsonl", [{"_id": f"q{n}", "text": f"query {n}"} for n in range(len(queries))])
+    (tmp_path / "settings.toml").write_text('[encoders.e]\nmodel = "m"\nbatch = 1000\n[index]\nkind = "pq"\nat = 10\n')
+    table: dict[Content, list[float]] = {f"item {n}": vector.tolist() for n, vector in enumerate(items)}
+    table |= {f"query {n}": vector.tolist() for n, vector in enumerate(queries)}
+    report = library.build(Workspace(tmp_path), {"e": tiny.Table(table)})
+    about = index.about(tmp_path / "index", "e")
+    assert [(one.queries, one.count) for one in about.tested] == [("text queries for text", 25)]
+    collection = library.open_collection(Workspace(tmp_path), "text", library.not_indexed)
+    assert collection.version == report.versions["e"]
+    assert names(collection.search("e", items[:3], 1)) == [["d0"], ["d1"], ["d2"]]

@@ -136,6 +136,7 @@ def test_reasons_and_dissonance_are_asked_after_the_grades_that_the_rules_name_a
         expect(page.locator(".ant-select-dropdown:visible")).to_have_count(1)
         for key in [*["ArrowDown"] * (place + 1), "Enter", "Escape"]:
             page.keyboard.press(key)
+        expect(page.locator(".ant-select-dropdown:visible")).to_have_count(0)
     page.locator(".lsr-question").click()
     there.submit()
     [said] = there.judgments()

@@ -19,7 +19,6 @@ from store.settings import IndexKind
 FEWEST = 2_000
 """Vectors below which an approximate index cannot be trained, and would gain nothing."""
 EXACT_BELOW = 50_000
-LISTS_FROM = 500_000
 _SAMPLE = 65_536
 _BLOCK = 65_536
 _MOST_LISTS = 2_048
@@ -37,7 +36,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """spec: of FAISS's factory, for a count and width of vectors. parameters: of a search with effort and selector."""
+    """spec: of FAISS's factory, for a count and width of vectors. parameters: of a search with effort and selector.
+
+    threads: that add vectors, 0 for all; a graph that several add to is another each time.
+    """
 
     spec: Callable[[int, int], str]
     steps: Callable[[int], Sequence[Step]]
@@ -84,7 +86,7 @@ KINDS: Mapping[str, Kind] = {
         _list_parameters,
     ),
     "ivf": Kind(lambda count, dim: f"IVF{lists(count)},{_compressed(dim)}", _list_steps, _list_parameters),
-    "hnsw": Kind(  # with more threads the graph would be another each time
+    "hnsw": Kind(
         lambda count, dim: "HNSW32,SQ8",
         lambda count: [Step(effort, 2) for effort in (64, 128, 256, 512, 1024, 2048)],
         _graph_parameters,
@@ -96,14 +98,15 @@ KINDS: Mapping[str, Kind] = {
 def plan(kind: IndexKind, count: int) -> tuple[str, ...]:
     """The kinds to try for so many vectors, in order; none where exact search is right from the start.
 
-    Measured on two cores with vectors of 512 numbers: up to 50,000 an exact query takes some milliseconds; up to
-    500,000 compressed vectors are scanned as fast as inverted lists, which take longer to build and lose recall.
+    Measured on two cores with vectors of 512 numbers: up to 50,000 an exact query takes some milliseconds. From there
+    lists are faster than a scan of compressed vectors, for many queries by more than two times; the scan misses less.
+    A graph takes five times as long to build and loses most between modalities: only who asks for it gets one.
     """
     if kind == "exact" or count < FEWEST or (kind == "auto" and count < EXACT_BELOW):
         return ()
     if kind != "auto":
         return (kind,)
-    return ("ivf", "pq") if count >= LISTS_FROM else ("pq",)
+    return ("ivf", "pq")
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,9 @@ def built(name: str, vectors: Vectors) -> Any:
     kind, (count, dim) = KINDS[name], vectors.shape
     index = faiss.index_factory(dim, kind.spec(count, dim), faiss.METRIC_INNER_PRODUCT)
     drawn = np.random.default_rng(0).choice(count, min(count, max(_SAMPLE, 40 * lists(count))), replace=False)
-    with exact.threads(kind.threads):
+    with exact.threads(1):  # many small steps: on a busy machine several threads take many times longer
         index.train(vectors[np.sort(drawn)])
+    with exact.threads(kind.threads):
         for start in range(0, count, _BLOCK):
             index.add(vectors[start : start + _BLOCK])
     return index

@@ -8,7 +8,7 @@ from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders import ENCODERS
-from ml_backend.encoders.base import Encoder, Vectors, unsupported
+from ml_backend.encoders.base import Encoder, Vectors, listed, unsupported
 from ml_backend.vectors import VectorStore, key
 from store.media import Media
 from store.settings import Encoder as EncoderSettings
@@ -145,7 +145,7 @@ def _reading(workspace: Workspace, asked: Modality, candidates: Shown) -> list[s
     if not found:
         raise Mendable(
             f"No encoder reads both {asked} queries and {candidates} candidates.",
-            problems=[f"{name} reads {' and '.join(sorted(read))}" for name, read in reads.items()],
+            problems=[f"{name} reads {listed(read, 'and')}" for name, read in reads.items()],
             mend="Add one under [encoders] in settings.toml, or correct `query` and `candidates` of the project.",
         )
     return found

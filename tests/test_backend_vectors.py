@@ -1,19 +1,24 @@
 """Vectors by content hash: nothing is encoded twice, nothing half-written survives, and broken media are left out."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import Table
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Modality, Query
+from ml_backend import embed as embedding
 from ml_backend.embed import embed
 from ml_backend.encoders.base import Vectors
-from ml_backend.vectors import VectorStore, key
-from store.media import Content
+from ml_backend.keys import Keys
+from ml_backend.vectors import VectorStore, clip_key, key
+from store.media import Clip, Content
 from store.media import Media as Reader
 from store.settings import Media as MediaSettings
 
@@ -101,6 +106,53 @@ def test_a_second_writer_is_refused(folder: Path) -> None:
         pass
 
 
+def test_rows_that_follow_each_other_are_not_copied_into_memory(folder: Path) -> None:
+    store = VectorStore(folder)
+    with store.writing():
+        store.add([C], ROWS[2:])
+    assert isinstance(store.get([A, B, C]), np.memmap)
+    assert isinstance(store.get([B, C]), np.memmap)
+    assert not isinstance(store.get([C, A]), np.memmap)
+    assert store.get([B, C]).tolist() == ROWS[1:].tolist()
+
+
+def test_stretches_of_a_medium_have_keys_of_their_own_to_the_last_digit() -> None:
+    stretches = [(0.0, None), (0.0, 1.0), (1234.567, 2000.0), (1234.5671, 2000.0), (1.0, None)]
+    keys = {key(Clip(b"film", start, end)) for start, end in stretches} | {key(b"film"), key("film")}
+    assert len(keys) == len(stretches) + 1  # a text and a medium of the same bytes share theirs, in different spaces
+    assert key(Clip(b"film", 1, 2)) == key(Clip(b"film", 1.0, 2.0)) == clip_key(key(b"film"), 1.0, 2.0)
+
+
+# keys
+
+
+def keys_of(tmp_path: Path, keys: Sequence[bytes]) -> Keys:
+    (tmp_path / "keys").write_bytes(b"".join(keys))
+    return Keys(tmp_path / "keys", len(keys))
+
+
+def test_keys_without_any_know_nothing(tmp_path: Path) -> None:
+    assert keys_of(tmp_path, []).rows([A]).tolist() == [-1]
+    assert keys_of(tmp_path, [A]).rows([]).tolist() == []
+
+
+def test_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    alike = [b"12345678" + bytes([n]) * 24 for n in range(5)]
+    last = b"\xff" * 32
+    keys = keys_of(tmp_path, [alike[3], A, alike[0], last, alike[4]])
+    assert keys.rows([alike[0], alike[1], alike[3], alike[4], last, A, B]).tolist() == [2, -1, 0, 4, 3, 1, -1]
+    assert keys_of(tmp_path, alike[:2]).rows([alike[2], alike[1]]).tolist() == [-1, 1]
+
+
+@given(st.lists(st.integers(0, 300), unique=True), st.lists(st.integers(0, 300)))
+def test_keys_find_what_a_dict_finds(there: list[int], asked: list[int]) -> None:
+    keys = [key(str(n)) for n in there]
+    with tempfile.TemporaryDirectory() as folder:
+        found = keys_of(Path(folder), keys).rows([key(str(n)) for n in asked])
+    expected = {n: row for row, n in enumerate(there)}
+    assert found.tolist() == [expected.get(n, -1) for n in asked]
+
+
 # embedding
 
 
@@ -158,6 +210,47 @@ def test_a_duplicate_within_one_batch_is_encoded_once(store: VectorStore, media:
     found = embed([Item(doc_id=d, text="red") for d in "123"], encoder, store, media)
     assert encoder.asked == ["red"]
     assert found.keys == [key("red")] * 3
+
+
+def test_stretches_that_follow_each_other_read_their_medium_once(store: VectorStore, media: Reader) -> None:
+    class Counting(Reader):
+        def read(self, record: Item | Query) -> bytes:
+            read.append(record.uri)
+            return super().read(record)
+
+    read: list[str] = []
+    records = [
+        Item(doc_id=f"{uri}{n}", modality="video", uri=uri, start=n, end=n + 1)
+        for uri in ("x.png", "y.png")
+        for n in (0, 1)
+    ]
+    clips = [Clip(uri, float(n), float(n + 1)) for uri in (b"x", b"y") for n in (0, 1)]
+    encoder = Table({clip: [n, 1] for n, clip in enumerate(clips)})
+    found = embed(records, encoder, store, Counting(media.root, media.settings), batch=3)
+    assert read == ["x.png", "y.png"]
+    assert encoder.asked == clips
+    assert found.keys == [key(media.content(record)) for record in records]
+
+
+def test_large_media_are_encoded_before_more_are_read(
+    store: VectorStore, media: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "_HELD", 1)
+    asked: list[int] = []
+
+    class Counting(Table):
+        def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
+            asked.append(len(contents))
+            return super().encode(modality, contents)
+
+    found = embed(
+        [Item(doc_id=word, text=word) for word in ("red", "blue", "x")],
+        Counting({"red": [1, 0], "blue": [0, 1], "x": [1, 1]}),
+        store,
+        media,
+    )
+    assert asked == [1, 1, 1]
+    assert len(found.keys) == 3
 
 
 def test_the_title_stands_before_the_text(store: VectorStore, media: Reader) -> None:

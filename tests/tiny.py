@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import recordings
 from PIL import Image, ImageDraw
 
 from label_configs import rules as rules_file
@@ -127,6 +128,58 @@ def build_workspace(root: Path, model: Path) -> Workspace:
     )
     (root / "rules.yaml").write_text(rules_file.preset())
     (root / "settings.toml").write_text(_SETTINGS.format(model=model.resolve()))
+    return Workspace(root)
+
+
+_SEVERAL = """\
+[encoders.see]
+kind = "frames"
+model = "local-dir:{model}"
+frames = 2
+threads = 1
+batch = 4
+
+[encoders.hear]
+kind = "clap"
+model = "local-dir:{clap}"
+threads = 1
+batch = 4
+"""
+
+
+def build_mixed_workspace(root: Path, model: Path) -> Workspace:
+    """A picture, a text, two segments of one film, a sound, and a film's sound; an encoder that sees, one that hears.
+
+    Both read text. Not indexed.
+    """
+    draw(root / "media" / "square.png", "red", "square")
+    (root / "media" / "film.mp4").write_bytes(
+        recordings.sounding(recordings.RED, 2, np.concatenate([recordings.tone(1, 300), recordings.tone(1, 900)]))
+    )
+    (root / "media" / "tone.wav").write_bytes(recordings.wave(recordings.tone(1, 500)))
+    film = "media/film.mp4"
+    write_rows(
+        root / "corpus.jsonl",
+        [
+            {"_id": "picture", "image": "media/square.png"},
+            {"_id": "words", "text": "a red square"},
+            {"_id": "first", "video": film, "start": 0, "end": 1},
+            {"_id": "second", "video": film, "start": 1},
+            {"_id": "tone", "audio": "media/tone.wav"},
+            {"_id": "heard", "audio": film, "start": 1.0, "end": 2.0},
+        ],
+    )
+    write_rows(
+        root / "queries.jsonl",
+        [
+            {"_id": "q-text", "text": "something red"},
+            {"_id": "q-image", "image": "media/square.png"},
+            {"_id": "q-audio", "audio": "media/tone.wav"},
+        ],
+    )
+    (root / "rules.yaml").write_text(rules_file.preset())
+    clap = build_clap(root / "clap")
+    (root / "settings.toml").write_text(_SEVERAL.format(model=model.resolve(), clap=clap.resolve()))
     return Workspace(root)
 
 

@@ -27,11 +27,16 @@ class NotReady(Mendable):
 
 def unsupported(modality: Modality, modalities: Collection[Modality]) -> Unreadable:
     """What is said of a record that an encoder of these modalities cannot read."""
-    readable = sorted(modalities)
     return Unreadable(
-        f"The model reads {' and '.join(readable)}, not {modality}.",
-        mend=f"Give {' or '.join(readable)} in its place, or leave it out.",
+        f"The model reads {listed(modalities, 'and')}, not {modality}.",
+        mend=f"Give {listed(modalities, 'or')} in its place, or leave it out.",
     )
+
+
+def listed(modalities: Collection[Modality], word: str) -> str:
+    """`audio, image and text`."""
+    *others, last = sorted(modalities)
+    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 class Encoder(Protocol):

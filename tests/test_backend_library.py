@@ -1,0 +1,236 @@
+"""A workspace of several encoders: each indexes what it reads, and a project's spaces are those of its modalities."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+
+from label_configs.errors import Mendable, Unreadable
+from label_configs.records import Modality, Query, Shown
+from ml_backend import index, library
+from ml_backend.encoder_service import RemoteEncoders
+from ml_backend.encoders.base import Encoder
+from ml_backend.retriever import Retriever
+from store.media import Clip, Content, Media
+from store.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def encoders(mixed: Workspace) -> dict[str, Encoder]:
+    return {name: library.load_encoder(mixed, name) for name in mixed.settings.encoders}
+
+
+@pytest.fixture(scope="module")
+def mixed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The workspace of several modalities. For reading."""
+    return tiny.build_mixed_workspace(tmp_path_factory.mktemp("mixed") / "workspace", tiny_model)
+
+
+@pytest.fixture(scope="module")
+def report(mixed: Workspace, encoders: dict[str, Encoder]) -> library.Report:
+    """The workspace, once indexed."""
+    return library.build(mixed, encoders)
+
+
+def held(workspace: Workspace, candidates: Shown, asked: Modality = "text") -> dict[str, list[str]]:
+    """The items of each space."""
+    collection = library.open_collection(workspace, candidates, library.not_indexed, asked=asked)
+    return {name: [space.index.doc_ids[row] for row in space.index.kept] for name, space in collection.spaces.items()}
+
+
+# indexing
+
+
+def test_each_encoder_indexes_what_it_reads_and_nothing_is_left_out(mixed: Workspace, report: library.Report) -> None:
+    assert (report.items, report.broken) == (6, [])
+    assert set(report.versions) == {"see", "hear"}
+    assert index.load(mixed.index, "see").doc_ids == ("picture", "words", "first", "second")
+    assert index.load(mixed.index, "hear").doc_ids == ("words", "tone", "heard")
+
+
+def test_progress_is_told_of_every_record_that_an_encoder_reads(
+    mixed: Workspace, report: library.Report, encoders: dict[str, Encoder]
+) -> None:
+    told: list[int] = []
+    library.build(mixed, encoders, told.append)
+    assert sum(told) == library.totals(mixed) == 4 + 3 + 2 + 2  # items and queries that see and hear read
+
+
+def test_what_no_encoder_reads_is_named_once(mixed: Workspace, encoders: dict[str, Encoder], tmp_path: Path) -> None:
+    workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w")))
+    found = library.build(workspace, {"see": encoders["see"]})
+    assert found.items == 4
+    assert found.broken == [
+        f"{name}: The model reads image, text and video, not audio. Give image, text or video in its place, "
+        "or leave it out."
+        for name in ("tone (media/tone.wav)", "heard (media/film.mp4)", "q-audio (media/tone.wav)")
+    ]
+
+
+def test_an_encoder_that_finds_nothing_to_read_has_no_index_and_stops_no_other(
+    mixed: Workspace, encoders: dict[str, Encoder], tmp_path: Path
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w", ignore=shutil.ignore_patterns("index"))))
+    tiny.write_rows(workspace.corpus, [{"_id": "picture", "image": "media/square.png"}])
+    assert set(library.build(workspace, encoders).versions) == {"see"}
+    assert held(workspace, "mixed") == {"see": ["picture"]}
+    with pytest.raises(Mendable, match="no item of modality audio"):
+        held(workspace, "audio")
+
+
+def test_two_names_of_one_encoder_share_its_vectors(
+    mixed: Workspace, encoders: dict[str, Encoder], tmp_path: Path
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w")))
+    settings = workspace.settings_path
+    settings.write_text(
+        settings.read_text()
+        + settings.read_text().replace("encoders.see", "encoders.look", 1).partition("[encoders.hear]")[0]
+    )
+    (folder,) = (p for p in workspace.embeddings.iterdir() if p.name == encoders["see"].fingerprint)
+    before = (folder / "vectors.f32").stat().st_size
+    found = library.build(workspace, encoders | {"look": library.load_encoder(workspace, "look")})
+    assert found.versions["look"] == found.versions["see"]
+    assert (folder / "vectors.f32").stat().st_size == before
+    assert set(held(workspace, "image")) == {"see", "look"}
+
+
+# collections
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates", "expected"),
+    [
+        ("text", "image", {"see": ["picture"]}),
+        ("text", "video", {"see": ["first", "second"]}),
+        ("image", "video", {"see": ["first", "second"]}),
+        ("text", "audio", {"hear": ["tone", "heard"]}),
+        ("audio", "text", {"hear": ["words"]}),
+        ("text", "text", {"see": ["words"], "hear": ["words"]}),
+        ("image", "mixed", {"see": ["picture", "words", "first", "second"]}),
+        ("text", "mixed", {"see": ["picture", "words", "first", "second"], "hear": ["words", "tone", "heard"]}),
+    ],
+)
+@pytest.mark.usefixtures("report")
+def test_spaces_are_those_of_encoders_that_read_query_and_candidates(
+    mixed: Workspace, asked: Modality, candidates: Shown, expected: dict[str, list[str]]
+) -> None:
+    assert held(mixed, candidates, asked) == expected
+    items = library.open_collection(mixed, candidates, library.not_indexed, asked=asked).items
+    assert set(items) == {doc_id for doc_ids in expected.values() for doc_id in doc_ids}
+
+
+@pytest.mark.parametrize(("asked", "candidates"), [("image", "audio"), ("audio", "video"), ("video", "audio")])
+def test_a_direction_that_no_encoder_spans_is_refused_with_what_each_reads(
+    mixed: Workspace, asked: Modality, candidates: Shown
+) -> None:
+    with pytest.raises(Mendable, match=f"No encoder reads both {asked} queries and {candidates} candidates") as refused:
+        held(mixed, candidates, asked)
+    assert refused.value.problems == ("see reads image, text and video", "hear reads audio and text")
+
+
+def test_a_workspace_that_was_never_indexed_is_told_so(tiny_model: Path, tmp_path: Path) -> None:
+    workspace = tiny.build_mixed_workspace(tmp_path / "w", tiny_model)
+    with pytest.raises(Mendable, match="no index"):
+        held(workspace, "audio")
+
+
+@pytest.mark.usefixtures("report")
+def test_the_queries_of_a_segment_and_of_a_sound_have_their_vectors(
+    mixed: Workspace, encoders: dict[str, Encoder]
+) -> None:
+    space = library.open_collection(mixed, "text", library.not_indexed, asked="audio").spaces["hear"]
+    vector = space.encode(Query(query_id="any", modality="audio", uri="media/tone.wav"))
+    assert vector == pytest.approx(index.load(mixed.index, "hear").vectors(["tone"])[0])
+    with pytest.raises(Unreadable, match="no vector"):
+        space.encode(Query(query_id="new", modality="audio", uri="media/tone.wav", start=0.5, end=0.7))
+
+
+# the process
+
+
+@pytest.fixture(scope="module")
+def service(
+    mixed: Workspace, report: library.Report, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RemoteEncoders]:
+    path = tmp_path_factory.mktemp("service") / "encoders"
+    with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", mixed.root, path]) as process:
+        remote = RemoteEncoders(path)
+        deadline = time.monotonic() + 60
+        while not remote.ready():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield remote
+        process.terminate()
+
+
+def test_the_service_says_what_its_encoders_read(service: RemoteEncoders, encoders: dict[str, Encoder]) -> None:
+    assert {name: (known.fingerprint, known.modalities) for name, known in service.known().items()} == {
+        name: (encoder.fingerprint, encoder.modalities) for name, encoder in encoders.items()
+    }
+
+
+def test_segments_go_over_the_socket(service: RemoteEncoders, encoders: dict[str, Encoder], mixed: Workspace) -> None:
+    film = (mixed.root / "media" / "film.mp4").read_bytes()
+    reading: list[tuple[str, Modality]] = [("see", "video"), ("hear", "audio")]
+    for name, modality in reading:
+        contents: list[Content] = [Clip(film, 0.0, 1.0), film, Clip(film, 1.0, None)]
+        expected = encoders[name].encode(modality, contents)
+        assert service.encode(name, modality, contents) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_live_query_in_a_segment_is_encoded_from_its_file(
+    service: RemoteEncoders, encoders: dict[str, Encoder], mixed: Workspace
+) -> None:
+    query = Query(query_id="new", modality="audio", uri="media/film.mp4", start=0.2, end=0.8)
+    media = Media(mixed.root, mixed.settings.media)
+    expected = encoders["hear"].encode("audio", [media.content(query)])[0]
+    assert service.query(media, {})("hear", query) == pytest.approx(expected, abs=1e-5)
+    pool = Retriever(mixed.root, service).propose(query, "text")
+    assert [candidate.doc_id for candidate in pool.candidates] == ["words"]
+
+
+def test_an_encoder_other_than_that_of_the_index_is_refused(service: RemoteEncoders, mixed: Workspace) -> None:
+    media = Media(mixed.root, mixed.settings.media)
+    with pytest.raises(Mendable, match="not the one that the index was built with"):
+        service.query(media, {"see": "0123456789abcdef"})("see", Query(query_id="q", text="red"))
+
+
+# the command, killed
+
+
+def test_what_a_killed_run_has_encoded_is_not_encoded_again(tiny_model: Path, tmp_path: Path) -> None:
+    workspace = tiny.build_workspace(tmp_path / "w", tiny_model)
+    rows = [{"_id": str(n), "text": f"item number {n}"} for n in range(2_000)]
+    tiny.write_rows(workspace.corpus, rows)
+    tiny.write_rows(workspace.queries, [{"_id": "q", "text": "item"}])
+    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(workspace.root)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (found := _rows(workspace)) or len(found) < 5 * 8 * 4 * tiny.DIM:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+    before = _rows(workspace)
+    assert not (workspace.index / "current.json").exists()
+    whole = len(before) // (8 * 4 * tiny.DIM)  # batches of 8
+    assert 5 <= whole < 250
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    after = _rows(workspace)
+    assert after[: whole * 8 * 4 * tiny.DIM] == before[: whole * 8 * 4 * tiny.DIM]
+    assert len(after) == 2_001 * 4 * tiny.DIM  # each content once: append-only files would hold what was done twice
+    assert len(index.load(workspace.index, "clip").doc_ids) == 2_000
+    assert re.search(r"clip: local-dir:\S+ on \w+, fp32", done.stderr)
+
+
+def _rows(workspace: Workspace) -> bytes:
+    return b"".join(path.read_bytes() for path in workspace.embeddings.glob("*/vectors.f32"))

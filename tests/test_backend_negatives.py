@@ -125,7 +125,10 @@ class Given:
 def theirs(
     queries: Vectors, corpus: Vectors, positives: Sequence[Sequence[int]], options: Mapping[str, Any], seed: int
 ) -> list[set[int]]:
-    """What sentence-transformers chooses, by query. It draws from the global generator, which is put back."""
+    """What sentence-transformers chooses, by query. It draws from the global generator, which is put back.
+
+    Where its limits leave nothing at all, it divides by zero for a statistic.
+    """
     from datasets import Dataset
     from sentence_transformers.util import mine_hard_negatives
 
@@ -143,6 +146,8 @@ def theirs(
             verbose=False,
             **options,
         )
+    except ZeroDivisionError:
+        mined = []
     finally:
         random.setstate(before)
     found: list[set[int]] = [set() for _ in queries]
@@ -328,12 +333,18 @@ def test_a_range_of_nothing_mines_nothing(circle: Collection) -> None:
 
 
 def test_what_a_margin_forbids_goes_to_people_as_an_ordinary_candidate(circle: Collection) -> None:
-    discarded = negatives.mine(request(circle, "c"), rule(relative_margin=0.05)).discarded
+    discarded = negatives.mine(request(circle, "c", text=""), rule(relative_margin=0.05)).discarded
     assert [(c.doc_id, c.source, c.role) for c in discarded] == [
         ("a", "margin:e", "candidate"),
         ("b", "margin:e", "candidate"),
     ]
     assert discarded[0].reason == "similarity e 1.000"
+
+
+def test_what_several_sources_bring_and_a_margin_forbids_comes_first(circle: Collection) -> None:
+    """By similarity to the query a b c d f; in looks like e d f c b a. 1/61 + 1/64 > 1/61 + 1/65 > 1/62 + 1/64 …"""
+    strict = rule(absolute_margin=1.0, sources=("near-miss", "look-alike"))
+    assert [c.doc_id for c in negatives.mine(request(circle, "e"), strict).discarded] == list("dabcf")
 
 
 def test_what_is_outside_of_the_limits_is_not_taken_for_a_positive(circle: Collection) -> None:
@@ -345,11 +356,9 @@ def two_spaces(tmp_path: Path) -> Collection:
     """Two encoders who differ on x: to `far` it lies far from the query, to `near` above the positive p."""
     far = tiny.collection(tmp_path / "far", {"p": (0.8, 0.6), "x": (0, 1), "y": (0, 1)}, {"red": (1, 0)}, name="far")
     near = tiny.collection(tmp_path / "near", {"p": (0.8, 0.6), "x": (1, 0)}, {"red": (1, 0)}, name="near")
-    items = {d: Item(doc_id=d, modality="image", uri=d, title="red") for d in "px"}
-    return Collection(
-        {**items, "y": Item(doc_id="y", title="red"), "z": Item(doc_id="z", title="blue")},
-        {**far.spaces, **near.spaces},
-    )
+    titles = {"p": "red", "x": "red", "y": "red", "z": "blue"}
+    items = {d: Item(doc_id=d, modality="image", uri=d, title=title) for d, title in titles.items()}
+    return Collection(items, {**far.spaces, **near.spaces})
 
 
 def test_a_confuser_passes_where_every_encoder_that_holds_it_lets_it_pass(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from label_configs.errors import Mendable
-from label_configs.records import Candidate
+from label_configs.records import Candidate, ScoredDoc
+from ml_backend import fusion
 from ml_backend.negatives import confuser, drawn, look_alike, near_miss, sibling
 from ml_backend.negatives.sifting import Asked, Sifted
 from ml_backend.proposers.request import Request
@@ -37,11 +38,12 @@ class Mined(NamedTuple):
 def mine(request: Request, rule: Negatives, taken: frozenset[str] = frozenset()) -> Mined:
     """The offers of all sources, in turn from each; an item is named once, by the first that offers it.
 
-    taken: items that are not offered. What one source offers and a margin forbids another stands on both lists.
+    taken: items that are not offered. What a margin forbids is fused by rank, so that what several sources bring comes
+    first; what one source offers and a margin forbids another stands on both lists.
     """
     asked = Asked(request, rule, taken)
     sifted = [one for offer in chosen(rule.sources) for one in offer(asked)]
-    return Mined(_in_turn([one.kept for one in sifted]), _in_turn([one.discarded for one in sifted]))
+    return Mined(_in_turn([one.kept for one in sifted]), _agreed([one.discarded for one in sifted]))
 
 
 def chosen(names: Sequence[str]) -> list[Source]:
@@ -66,3 +68,10 @@ def _in_turn(offers: Sequence[Sequence[Candidate]]) -> list[Candidate]:
             if queue:
                 found.setdefault(queue[0].doc_id, queue.popleft())
     return list(found.values())
+
+
+def _agreed(discarded: Sequence[Sequence[Candidate]]) -> list[Candidate]:
+    """What margins forbid, by reciprocal rank fusion of the sources that brought it."""
+    named = {c.doc_id: c for source in reversed(discarded) for c in reversed(source)}
+    rankings = {str(n): [ScoredDoc("", c.doc_id, 0.0) for c in source] for n, source in enumerate(discarded)}
+    return [named[hit.doc_id] for hit in fusion.reciprocal_rank(rankings)]

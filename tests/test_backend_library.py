@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
@@ -42,7 +43,11 @@ def report(mixed: Workspace, encoders: dict[str, Encoder]) -> library.Report:
 def held(workspace: Workspace, candidates: Shown, asked: Modality = "text") -> dict[str, list[str]]:
     """The items of each space."""
     collection = library.open_collection(workspace, candidates, library.not_indexed, asked=asked)
-    return {name: [space.index.doc_ids[row] for row in space.index.kept] for name, space in collection.spaces.items()}
+    return {name: _shown(space.index) for name, space in collection.spaces.items()}
+
+
+def _shown(opened: index.Index) -> list[str]:
+    return opened.rows.at(np.arange(len(opened.rows)) if opened.kept is None else opened.kept)
 
 
 # indexing
@@ -51,8 +56,8 @@ def held(workspace: Workspace, candidates: Shown, asked: Modality = "text") -> d
 def test_each_encoder_indexes_what_it_reads_and_nothing_is_left_out(mixed: Workspace, report: library.Report) -> None:
     assert (report.items, report.broken) == (6, [])
     assert set(report.versions) == {"see", "hear"}
-    assert index.load(mixed.index, "see").doc_ids == ("picture", "words", "first", "second")
-    assert index.load(mixed.index, "hear").doc_ids == ("words", "tone", "heard")
+    assert list(index.load(mixed.index, "see").rows) == ["picture", "words", "first", "second"]
+    assert list(index.load(mixed.index, "hear").rows) == ["words", "tone", "heard"]
 
 
 def test_progress_is_told_of_every_record_that_an_encoder_reads(
@@ -228,7 +233,7 @@ def test_what_a_killed_run_has_encoded_is_not_encoded_again(tiny_model: Path, tm
     after = _rows(workspace)
     assert after[: whole * 8 * 4 * tiny.DIM] == before[: whole * 8 * 4 * tiny.DIM]
     assert len(after) == 2_001 * 4 * tiny.DIM  # each content once: append-only files would hold what was done twice
-    assert len(index.load(workspace.index, "clip").doc_ids) == 2_000
+    assert len(index.load(workspace.index, "clip").rows) == 2_000
     assert re.search(r"clip: local-dir:\S+ on \w+, fp32", done.stderr)
 
 

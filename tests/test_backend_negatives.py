@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from label_configs.errors import Mendable
@@ -192,7 +192,11 @@ def worlds(draw: st.DrawFn) -> tuple[Vectors, Vectors, list[list[int]], dict[str
 def test_the_same_options_choose_the_same_as_sentence_transformers(
     world: tuple[Vectors, Vectors, list[list[int]], dict[str, Any]], seed: int
 ) -> None:
-    assert ours(*world, seed) == theirs(*world, seed)
+    try:
+        expected = theirs(*world, seed)
+    except ZeroDivisionError:
+        reject()  # it divides by the number of candidates, for its log, where there are none
+    assert ours(*world, seed) == expected
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,37 @@ def test_the_order_of_the_corpus_changes_no_pool(tmp_path: Path) -> None:
     assert ids(pools[0]) == ids(pools[1])
 
 
+def noisy(folder: Path, names: str) -> tuple[Collection, dict[str, set[str]]]:
+    """Encoders that each see 600 documents through a noise of their own, and the ten that truly lie nearest to 20."""
+    world = np.random.default_rng(7)
+    documents, asked = world.normal(size=(600, 32)), world.normal(size=(20, 32))
+    best = np.argsort(-(asked @ (documents / np.linalg.norm(documents, axis=1, keepdims=True)).T), axis=1)[:, :10]
+    truth = {f"q{n}": {f"d{row}" for row in rows} for n, rows in enumerate(best)}
+    spaces = {}
+    for name in names:
+        seen = documents + np.random.default_rng(ord(name)).normal(scale=0.7, size=documents.shape)
+        seen /= np.linalg.norm(seen, axis=1, keepdims=True)
+        queries = {f"q{n}": vector.tolist() for n, vector in enumerate(asked)}
+        docs = {f"d{n}": vector.tolist() for n, vector in enumerate(seen)}
+        spaces[name] = tiny.collection(folder / name, docs, queries, name=name).spaces[name]
+    items = {f"d{n}": Item(doc_id=f"d{n}", modality="image", uri=f"{n}") for n in range(600)}
+    return Collection(items, spaces), truth
+
+
+def test_three_encoders_find_what_one_of_them_misses(tmp_path: Path) -> None:
+    """As deep as one encoder's ten, and as the union of three tens: the floors of the simulation are 0.48 and 0.75."""
+
+    def recall(names: str, depth: int) -> float:
+        corpus, truth = noisy(tmp_path, names)
+        chosen = settings(depth=depth, hard=0, random=0, proposers=("dense",), reach=100)
+        pools = {q: pooling.build(Query(query_id=q, text=q), corpus, chosen).pool for q in truth}
+        return sum(len(truth[q] & set(ids(pool))) for q, pool in pools.items()) / 200
+
+    assert recall("a", 10) < 0.6
+    assert recall("abc", 10) > recall("a", 10) + 0.05
+    assert recall("abc", 24) > max(recall("a", 24), 0.75)
+
+
 # near-duplicates
 
 

@@ -168,12 +168,14 @@ def service(
     path = tmp_path_factory.mktemp("service") / "encoders"
     with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", mixed.root, path]) as process:
         remote = RemoteEncoders(path)
-        deadline = time.monotonic() + 60
-        while not remote.ready():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield remote
-        process.terminate()
+        try:
+            deadline = time.monotonic() + 120
+            while not remote.ready():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield remote
+        finally:
+            process.terminate()
 
 
 def test_the_service_says_what_its_encoders_read(service: RemoteEncoders, encoders: dict[str, Encoder]) -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 T = TypeVar("T")
 Advance = Callable[[int], None]
@@ -27,26 +28,56 @@ def bar(doing: str, total: int | None = None) -> Iterator[Advance]:
 
 @contextmanager
 def _live(doing: str, total: int | None) -> Iterator[Advance]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(doing, total=total)
         yield lambda done: progress.advance(task, done)
 
 
+class _Rate(ProgressColumn):
+    """Steps a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        return Text(rate(task.speed) if task.speed else "")
+
+
 @contextmanager
 def _lines(doing: str, total: int | None) -> Iterator[Advance]:
-    """For logs: a line when work begins, and one every few seconds."""
+    """For logs: a line when work begins, and one every few seconds, with the rate since the last."""
     err.print(f"{doing} …")
-    done, told = 0, time.monotonic()
+    done, told_done, told = 0, 0, time.monotonic()
 
     def advance(steps: int) -> None:
-        nonlocal done, told
+        nonlocal done, told_done, told
         done += steps
-        if time.monotonic() - told >= _QUIET:
-            told = time.monotonic()
-            err.print(f"{doing}: {done}" + (f" of {total}" if total else ""))
+        passed = time.monotonic() - told
+        if passed >= _QUIET:
+            err.print(f"{doing}: {told_of(done, total, (done - told_done) / passed)}")
+            told_done, told = done, time.monotonic()
 
     yield advance
+
+
+def told_of(done: int, total: int | None, speed: float) -> str:
+    """How far work is: `320 of 1060, 12.5/s, 1 min left`."""
+    parts = [f"{done} of {total}" if total else f"{done}", rate(speed)]
+    if total and total > done and speed > 0:
+        parts.append(f"{duration((total - done) / speed)} left")
+    return ", ".join(parts)
+
+
+def rate(speed: float) -> str:
+    """Steps a second; slow work by the minute."""
+    return f"{speed:.0f}/s" if speed >= 10 else f"{speed:.1f}/s" if speed >= 1 else f"{speed * 60:.1f}/min"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that people would use."""
+    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s"
 
 
 def track(sequence: Iterable[T], description: str) -> Iterator[T]:

@@ -14,12 +14,17 @@ from PIL import Image
 from recordings import BLUE, CODECS, GREEN, RED, WHITE, colours, film, plain
 
 from label_configs.errors import Unreadable
-from ml_backend.decoding.film import Limits, Sampling, frames
+from ml_backend.decoding import film as decoding
+from ml_backend.decoding.film import Limits, Sampling
 from store.media import Clip
 
 LIMITS = Limits(max_pixels=10_000, max_seconds=60, max_frames=500)
 NAMES = {RED: "red", GREEN: "green", BLUE: "blue", WHITE: "white"}
 THREE = colours((RED, 1), (GREEN, 2), (BLUE, 3))
+
+
+def frames(content: bytes | Clip, wanted: int, sampling: Sampling, limits: Limits) -> list[Image.Image]:
+    return list(decoding.frames(content, wanted, sampling, limits))
 
 
 def seen(content: bytes | Clip, wanted: int = 6, sampling: Sampling = "uniform", limits: Limits = LIMITS) -> list[str]:

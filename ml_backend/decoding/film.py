@@ -38,8 +38,8 @@ class Limits(NamedTuple):
     max_frames: int
 
 
-def frames(content: bytes | Clip, wanted: int, sampling: Sampling, limits: Limits) -> "list[Image]":
-    """Up to `wanted` upright RGB pictures of a film or a stretch of it, in their order.
+def frames(content: bytes | Clip, wanted: int, sampling: Sampling, limits: Limits) -> "Iterator[Image]":
+    """Up to `wanted` upright RGB pictures of a film or a stretch of it, in their order, one at a time.
 
     uniform: those on screen in the middle of `wanted` equal parts. scenes: those in the middle of each scene; of more
     scenes than wanted, the boundaries with the least change are dropped. Raises Unreadable.
@@ -47,7 +47,7 @@ def frames(content: bytes | Clip, wanted: int, sampling: Sampling, limits: Limit
     stretch = span(content, "video", limits.max_pixels, limits.max_seconds)
     film = _Film(content.medium if isinstance(content, Clip) else content, limits)
     times = _uniform(stretch, wanted) if sampling == "uniform" else _scenes(film, stretch, wanted)
-    return [_upright(frame) for frame in film.on_screen(times)]
+    yield from map(_upright, film.on_screen(times))
 
 
 def _uniform(stretch: Span, wanted: int) -> list[float]:

@@ -51,6 +51,7 @@ class FrameEncoder:
         """The frames of one film after the other; counts: filled with how many each has."""
         for content in contents:
             if not isinstance(content, str):
-                chosen = film.frames(content, self._choice.frames, self._choice.sampling, self._limits)
-                counts.append(len(chosen))
-                yield from chosen
+                counts.append(0)
+                for picture in film.frames(content, self._choice.frames, self._choice.sampling, self._limits):
+                    counts[-1] += 1
+                    yield picture

@@ -1,6 +1,8 @@
 """Text and images by any open_clip model."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import islice
@@ -29,6 +31,7 @@ class OpenClip:
         name = hub.locate(choice.model, root)
         self._name, self._batch, self._max_pixels = choice.model, choice.batch, limits.max_pixels
         self._machine = machine.choose(choice)
+        self._workers = choice.threads or os.cpu_count() or 1
         model, self._preprocess, self._tokenize = _load(name, choice)
         self._model: Any = model.eval().to(self._machine.device)
         self._layout = _layout(self._model)
@@ -48,11 +51,11 @@ class OpenClip:
         """See Encoder.encode. Raises Unreadable for a picture that cannot be decoded."""
         if modality == "text":
             return self._by_batch(contents, self._texts)
-        return self.look(decode(bytes(i), "The picture", self._max_pixels) for i in contents if isinstance(i, bytes))
+        return self._by_batch(contents, self._pictures)
 
     def look(self, pictures: "Iterable[Image]") -> Vectors:
         """The vectors of pictures that are decoded already; of many, only a batch is held."""
-        return self._by_batch((self._preprocess(picture) for picture in pictures), self._images)
+        return self._by_batch(map(self._preprocess, pictures), self._images)
 
     def _by_batch(self, contents: Iterable[Any], step: Any) -> Vectors:
         import torch
@@ -64,10 +67,19 @@ class OpenClip:
     def _texts(self, texts: Sequence[str]) -> Any:
         return self._model.encode_text(self._tokenize(list(texts)).to(self._machine.device))
 
+    def _pictures(self, contents: Sequence[bytes]) -> Any:
+        """Decoded and scaled side by side, which takes longer than the model where pictures are large."""
+
+        def prepare(content: bytes) -> Any:
+            return self._preprocess(decode(content, "The picture", self._max_pixels))
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            return self._images(list(pool.map(prepare, contents)))
+
     def _images(self, pictures: Sequence[Any]) -> Any:
         import torch
 
-        pixels = torch.stack(list(pictures)).to(self._machine.device)
+        pixels = torch.stack(tuple(pictures)).to(self._machine.device)
         return self._model.encode_image(pixels.contiguous(memory_format=self._layout))
 
 

@@ -56,7 +56,8 @@ def _plan(root: Path, wanted: Wanted) -> Iterator[str]:
     workspace = Workspace(root)
     known = workspace.settings.projects if workspace.settings_path.exists() else {}
     yield f"would make missing files in {root}"
-    yield f"would {'update' if wanted.name in known else 'make'} the project {wanted.name}"
+    asked = "{form}, {query} to {candidates}, {mode}".format(**wanted.settings)
+    yield f"would {'update' if wanted.name in known else 'make'} the project {wanted.name}: {asked}"
     if wanted.backend:
         yield f"would connect the ML backend {wanted.backend}"
 

@@ -99,7 +99,12 @@ def init(
     form: Annotated[str, typer.Option(help=FORMS)] = "graded",
     query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
     candidates: Annotated[ShownName, typer.Option(help="What candidates are made of.")] = ShownName.image,
-    mode: Annotated[ModeName, typer.Option(help="blind: no hint of the model; assist: prefilled.")] = ModeName.blind,
+    mode: Annotated[
+        ModeName | None,
+        typer.Option(
+            help="blind: no hint of the model; assist: prefilled. Without it ranking assists, all others are blind."
+        ),
+    ] = None,
     overlap: Annotated[int, typer.Option(min=1, help="Annotations wanted for each task.")] = 1,
     backend: Annotated[str, typer.Option(help="URL of the ML backend as Label Studio reaches it.")] = "",
     dry_run: DryRun = False,
@@ -108,6 +113,7 @@ def init(
 
     Example: ls-retrieval init -w photos --overlap 3 --backend http://127.0.0.1:9090
     """
+    from label_configs.forms import form as find
     from ls_retrieval.admin import Wanted
     from ls_retrieval.admin import init as run
 
@@ -115,7 +121,7 @@ def init(
         "form": form,
         "query": query.value,
         "candidates": candidates.value,
-        "mode": mode.value,
+        "mode": mode.value if mode else find(form).MODE,
         "votes": overlap,
     }
     for line in run(workspace, Wanted(project, title or project, backend, settings), dry_run=dry_run):

@@ -15,6 +15,7 @@ import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace, pool
 
+from label_configs.forms import FORMS as FORMS_THERE_ARE
 from label_configs.rules import preset
 from ls_retrieval import cli
 from ls_retrieval.studio import Account, Studio
@@ -180,6 +181,14 @@ def test_config_prints_a_config_to_paste(run: Run, query: str, candidates: str) 
     assert root.find(".//*[@name='query']") is not None
     legend = [header.get("value") for header in root.findall(".//Header")]
     assert legend[:4] == ["Exact: 1 to 8", "Partial: q to i", "Related: a to k", "Unrelated: z to ,"]
+
+
+@pytest.mark.parametrize("form", list(FORMS_THERE_ARE))
+def test_a_project_assists_only_where_its_form_does_or_somebody_says_so(run: Run, tmp_path: Path, form: str) -> None:
+    mode = "assist" if form == "ranking" else "blind"
+    asked = ["init", "-w", tmp_path, "--form", form, "--dry-run"]
+    assert run(*asked)[1].endswith(f"the project main: {form}, text to image, {mode}\n")
+    assert run(*asked, "--mode", "assist")[1].endswith(f"the project main: {form}, text to image, assist\n")
 
 
 def test_config_of_missing_rules_is_a_sentence(run: Run, tmp_path: Path) -> None:

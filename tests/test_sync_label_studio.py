@@ -156,7 +156,7 @@ WANTED = Wanted("main", "A project", "", SETTINGS)
 def test_a_dry_init_makes_nothing(admin: LabelStudio, tmp_path: Path) -> None:
     before = titles(admin)
     lines = list(init(tmp_path / "w", WANTED, dry_run=True))
-    assert lines[-1] == "would make the project main"
+    assert lines[-1] == "would make the project main: graded, text to text, blind"
     assert not (tmp_path / "w").exists()
     assert titles(admin) == before
 

@@ -14,7 +14,7 @@ progress = sed -nE \
   -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test screenshots format clean
+.PHONY: help install demo up test test-studio test-rest screenshots format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -32,7 +32,14 @@ test: install $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/pytest
+	@$(MAKE) --no-print-directory -j2 --output-sync=line test-studio test-rest
+
+# the two halves wait for different things: a browser and a server, or the processor
+test-studio:
+	$(VENV)/bin/pytest -m "studio or browser"
+
+test-rest:
+	$(VENV)/bin/pytest -m "not studio and not browser"
 
 screenshots: install $(VENV)/.dev
 	$(VENV)/bin/python docs/screenshots.py

@@ -108,8 +108,9 @@ def test_a_ranking_is_not_taken_before_its_order_was_confirmed_and_an_unchanged_
     there.open()
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Confirm the order")).to_be_visible()
+    expect(page.locator(".ant-modal-wrap button")).to_be_focused()  # before it has opened, it hears no key
     page.keyboard.press("Escape")
-    page.locator(".lsr-query").click()
+    expect(page.locator(".ant-modal-wrap")).to_be_hidden()
     page.keyboard.press("o")
     there.submit()
     assert [(j.rank, j.flags, j.untouched) for j in there.judgments()] == [(n, (), True) for n in range(1, 9)]

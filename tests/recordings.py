@@ -59,14 +59,19 @@ def tone(seconds: float, pitch: float = 440, rate: int = 16_000, loudness: float
 
 
 def sound(
-    samples: NDArray[np.float32], rate: int = 16_000, *, container: str = "wav", codec: str = "pcm_s16le"
+    samples: NDArray[np.float32],
+    rate: int = 16_000,
+    *,
+    container: str = "wav",
+    codec: str = "pcm_s16le",
+    options: dict[str, str] | None = None,
 ) -> bytes:
     """A recording of samples of shape (samples,) or (channels, samples)."""
     out = io.BytesIO()
     channels = np.atleast_2d(samples)
     layout = "mono" if len(channels) == 1 else "stereo"
     with av.open(out, "w", format=container) as opened:
-        stream: Any = opened.add_stream(codec, rate=rate, layout=layout)
+        stream: Any = opened.add_stream(codec, rate=rate, layout=layout, options=options or {})
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), format="fltp", layout=layout)
         frame.rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
         resampler = av.AudioResampler(format=stream.format.name, layout=layout, rate=stream.rate)

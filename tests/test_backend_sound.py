@@ -94,6 +94,12 @@ def test_a_wave_that_was_written_into_a_pipe_does_not_know_its_length_and_is_who
     assert len(heard(streamed)) == pytest.approx(32_000, abs=10)
 
 
+def test_an_ogg_whose_last_packet_ends_before_it_begins_is_no_longer_than_it_is() -> None:
+    both = np.stack([tone(4_000 / 44_100, rate=44_100)] * 2)
+    content = sound(both, 44_100, container="ogg", codec="vorbis", options={"strict": "-2"})
+    assert len(heard(content, 44_100, max_seconds=1)) == pytest.approx(4_000, abs=1_100)
+
+
 # what is not
 
 

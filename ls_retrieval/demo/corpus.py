@@ -6,7 +6,7 @@ from pathlib import Path
 
 from label_configs.records import Qrel, digest
 from ls_retrieval.demo.packs import ATTRIBUTION, LICENCE
-from ls_retrieval.demo.pictures import Picture, fresh
+from ls_retrieval.demo.pictures import Captioned, Picture, fresh
 
 FEWEST, MOST = 2, 8
 
@@ -28,8 +28,8 @@ def split(pictures: Sequence[Picture], n_queries: int, seed: int) -> tuple[list[
     return [p for p in pictures if p.head not in heads and p.caption not in captions], queries
 
 
-def grade(query: Picture, picture: Picture) -> int:
-    """How relevant a picture is to the caption of another: the rule of the demo's truth.
+def grade(query: Captioned, picture: Captioned) -> int:
+    """How relevant a picture (a film, a sound) is to the caption of another: the rule of the demo's truth.
 
     3: the same caption. 2: the same head noun (a brown hat for a cowboy hat). 1: the same leaf folder or subgroup
     (another piece of clothing). 0: none of these. The rule knows words, not pixels: a "sea lion" is a lion to it.
@@ -41,12 +41,12 @@ def grade(query: Picture, picture: Picture) -> int:
     return int(picture.group == query.group)
 
 
-def query_id(query: Picture) -> str:
+def query_id(query: Captioned) -> str:
     """The id of the query that asks with a picture's caption."""
     return "q" + digest(query.caption)[:10]
 
 
-def truth(queries: Iterable[Picture], pictures: Sequence[Picture]) -> Iterator[Qrel]:
+def truth(queries: Iterable[Captioned], pictures: Sequence[Captioned]) -> Iterator[Qrel]:
     """All pairs of query and picture with a grade above 0."""
     for query in queries:
         graded = ((picture.key, grade(query, picture)) for picture in pictures)
@@ -68,12 +68,17 @@ def write(
     `pack` names the pack that the pictures come from, for licence and attribution.
     truth.tsv has TREC's qrels form, `query_id 0 doc_id grade`; `grade` says what the grades mean.
     """
-    queries = split(pictures, n_queries, seed)[1]
-    _write(workspace / "corpus.jsonl", (_document(p, workspace, tags.get(p.key, []), LICENCE[pack]) for p in pictures))
-    _write(workspace / "queries.jsonl", (_query(query, pictures) for query in queries))
-    rows = (f"{row.query_id} 0 {row.doc_id} {row.relevance}" for row in truth(queries, pictures))
-    _write(workspace / "truth.tsv", rows)
-    _write(workspace / "ATTRIBUTION.md", [ATTRIBUTION[pack].rstrip()])
+    documents = (_document(p, workspace, tags.get(p.key, []), LICENCE[pack]) for p in pictures)
+    write_lines(workspace / "corpus.jsonl", documents)
+    write_asked(split(pictures, n_queries, seed)[1], pictures, workspace, pack=pack)
+
+
+def write_asked(queries: Sequence[Captioned], items: Sequence[Captioned], workspace: Path, *, pack: str) -> None:
+    """Write what goes with a corpus of these items: queries.jsonl, truth.tsv and ATTRIBUTION.md."""
+    write_lines(workspace / "queries.jsonl", (_query(query, items) for query in queries))
+    rows = (f"{row.query_id} 0 {row.doc_id} {row.relevance}" for row in truth(queries, items))
+    write_lines(workspace / "truth.tsv", rows)
+    write_lines(workspace / "ATTRIBUTION.md", [ATTRIBUTION[pack].rstrip()])
 
 
 def _document(picture: Picture, workspace: Path, tags: list[str], licence: str) -> str:
@@ -82,12 +87,13 @@ def _document(picture: Picture, workspace: Path, tags: list[str], licence: str) 
     return json.dumps({"_id": picture.key, "title": "", "text": "", "image": image, "metadata": metadata})
 
 
-def _query(query: Picture, pictures: Iterable[Picture]) -> str:
+def _query(query: Captioned, pictures: Iterable[Captioned]) -> str:
     positives = [picture.key for picture in pictures if picture.caption == query.caption]
     asked = {"_id": query_id(query), "text": query.caption, "positives": positives, "domain": query.group}
     return json.dumps(asked, ensure_ascii=False)
 
 
-def _write(path: Path, lines: Iterable[str]) -> None:
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a file of lines, whole or not at all."""
     with fresh(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -55,6 +55,26 @@ class Picture:
     group: str
 
 
+class Captioned(Protocol):
+    """A medium of the demo corpus whose caption, head noun and group are known; see Picture."""
+
+    @property
+    def key(self) -> str:
+        """Its id."""
+
+    @property
+    def caption(self) -> str:
+        """What it is, in English."""
+
+    @property
+    def head(self) -> str:
+        """The caption's head noun, or ""."""
+
+    @property
+    def group(self) -> str:
+        """The folder or subgroup."""
+
+
 class Source(NamedTuple):
     """A picture as a pack ships it: the bytes of an SVG or raster file, with its caption and group."""
 

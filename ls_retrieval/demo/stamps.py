@@ -13,7 +13,7 @@ PACKAGE = "tuxpaint-stamps-default"
 STAMPS = Path("usr/share/tuxpaint/stamps")
 LICENCE = "GPL-2.0-or-later"
 ATTRIBUTION = """\
-Pictures and captions: Tux Paint stamps, copyright 2002-2022 by Bill Kendrick <bill@newbreedsoftware.com>
+Pictures, sounds and captions: Tux Paint stamps, copyright 2002-2022 by Bill Kendrick <bill@newbreedsoftware.com>
 and the stamps' contributors, from the Debian package `tuxpaint-stamps-default`.
 Licence: GNU General Public License, version 2 or later. The pictures were scaled down and put on white.
 """
@@ -66,10 +66,10 @@ def _sources(folder: Path) -> Iterator[Source]:
         drawn = next(filter(Path.exists, map(described.with_suffix, (".svg", ".png"))), None)
         if drawn and group.parts[0] != "symbols":
             caption = described.read_text(encoding="utf-8").partition("\n")[0].strip()
-            yield Source(drawn.read_bytes(), caption, _subject(group))
+            yield Source(drawn.read_bytes(), caption, subject(group))
 
 
-def _subject(folder: Path) -> str:
+def subject(folder: Path) -> str:
     """The folder without a last part that tells the style rather than the subject."""
     subject = folder.parent if folder.name in {"cartoon", "toys", "plastic"} and len(folder.parts) > 1 else folder
     return subject.as_posix()

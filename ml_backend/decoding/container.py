@@ -94,7 +94,7 @@ def _survey(medium: bytes, kind: Kind, max_pixels: int) -> Span:
             if stamp is None or packet.time_base is None:
                 continue
             begins = float(stamp * packet.time_base) - origin
-            ends = begins + float((packet.duration or 0) * packet.time_base)
+            ends = begins + float(_signed(packet.duration or 0) * packet.time_base)
             of_all, broken = max(of_all, ends), broken or packet.is_corrupt
             if packet.stream.index == stream.index:
                 first, last = min(first, begins), max(last, ends)
@@ -104,6 +104,11 @@ def _survey(medium: bytes, kind: Kind, max_pixels: int) -> Span:
     if last <= first:
         raise Unreadable(f"It holds no {_WORDS[kind]}: its length is 0.", mend="Replace it, or leave it out.")
     return Span(round(max(first, 0.0), 6), round(last, 6))
+
+
+def _signed(duration: int) -> int:
+    """A packet's duration; Ogg gives one that wraps around below 0 where the last packet ends before it begins."""
+    return duration if duration < 1 << 31 else 0
 
 
 def _streamed_wave(medium: bytes) -> bool:

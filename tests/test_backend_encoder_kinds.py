@@ -2,6 +2,8 @@
 stand-in for sound; on which machine they compute."""
 
 import io
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from ml_backend.encoders.frames import FrameEncoder
 from ml_backend.encoders.log_mel import LogMelEncoder, Tower
 from ml_backend.encoders.machine import Abilities, Machine, decide
 from ml_backend.encoders.open_clip import OpenClip
-from store import settings
+from store import corpus, settings
 from store.media import Clip, Content
 
 LIMITS = settings.Media(max_pixels=10_000)
@@ -350,3 +352,18 @@ def test_a_tower_of_another_text_model_or_recipe_or_none_is_refused(
         tower(text_tower.fingerprint).save(path)
     with pytest.raises(Mendable, match="made by the recipe 'log-mel 0'"):
         standing_in(path, tiny_model)
+
+
+# the page on encoders
+
+
+def test_the_settings_and_the_segment_that_the_page_shows_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "encoders.md").read_text("utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    found = settings.Settings.model_validate(tomllib.loads(shown)).encoders
+    assert {name: encoder.kind for name, encoder in found.items()} == {"see": "frames", "hear": "clap"}
+    (segment,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "corpus.jsonl").write_text(segment, "utf-8")
+    (item,) = corpus.items(tmp_path / "corpus.jsonl")
+    assert (item.modality, item.start, item.end) == ("video", 61.5, 90)
+    assert set(ENCODERS) <= set(re.findall(r"`([a-z_-]+)`", page))

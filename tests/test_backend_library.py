@@ -15,11 +15,14 @@ import tiny
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Modality, Query, Shown
+from ls_retrieval import compose
 from ml_backend import index, library
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Encoder
 from ml_backend.retriever import Retriever
+from store import pools, settings
 from store.media import Clip, Content, Media
+from store.settings import Project
 from store.workspace import Workspace
 
 
@@ -156,6 +159,27 @@ def test_the_queries_of_a_segment_and_of_a_sound_have_their_vectors(
     assert vector == pytest.approx(index.load(mixed.index, "hear").vectors(["tone"])[0])
     with pytest.raises(Unreadable, match="no vector"):
         space.encode(Query(query_id="new", modality="audio", uri="media/tone.wav", start=0.5, end=0.7))
+
+
+@pytest.mark.usefixtures("report")
+@pytest.mark.parametrize(
+    ("project", "expected"),
+    [
+        (Project(id=1, candidates="audio"), {"tone", "heard"}),
+        (Project(id=2, candidates="video"), {"first", "second"}),
+        (Project(id=3, query="image", candidates="video"), {"first", "second"}),
+        (Project(id=4, query="audio", candidates="text"), {"words"}),
+    ],
+)
+def test_pools_hold_sounds_and_segments_of_films(
+    mixed: Workspace, tmp_path: Path, project: Project, expected: set[str]
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w")))
+    settings.add_project(workspace.settings_path, "main", project)
+    made = compose.make_pools(workspace, "main")
+    assert (made.made, made.left_out) == (1, [])
+    (pool,) = pools.load(workspace.pools).values()
+    assert {candidate.doc_id for candidate in pool.candidates} == expected
 
 
 # the process

@@ -71,7 +71,8 @@ class ClapEncoder:
         return np.concatenate([getattr(f, "pooler_output", f).float().cpu().numpy() for f in found])
 
     def _texts(self, texts: Sequence[str]) -> Any:
-        return self._model.get_text_features(**self._tokens(texts).to(self._machine.device))
+        tokens = self._tokens(texts).to(self._machine.device)
+        return self._model.get_text_features(tokens["input_ids"], tokens["attention_mask"])
 
     def _tokens(self, texts: Sequence[str]) -> Any:
         longest = self._model.config.text_config.max_position_embeddings - _OFFSET

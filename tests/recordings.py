@@ -81,10 +81,10 @@ def sound(
     return out.getvalue()
 
 
-def wave(samples: NDArray[np.float32], rate: int = 16_000) -> bytes:
-    """A WAV of 32-bit floats, written by hand: it can hold what is no number."""
+def wave(samples: NDArray[np.float32], rate: int = 16_000, *, channels: int = 1) -> bytes:
+    """A WAV of 32-bit floats, written by hand: it can hold what is no number, and claim what is not so."""
     data = samples.astype("<f4").tobytes()
-    format_ = struct.pack("<HHIIHH", 3, 1, rate, 4 * rate, 4, 32)
+    format_ = struct.pack("<HHIIHH", 3, channels, rate, 4 * rate % 2**32, 4 * channels % 2**16, 32)
     chunks = b"fmt " + struct.pack("<I", 16) + format_ + b"data" + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 

@@ -144,6 +144,11 @@ def test_a_sound_cut_off_in_the_middle_is_refused(container: str) -> None:
     assert "It breaks off at " in refused(whole[: len(whole) // 2])
 
 
+@pytest.mark.parametrize(("rate", "channels"), [(1, 1), (0, 1), (2**31 - 1, 1), (16_000, 0), (16_000, 65_535)])
+def test_a_header_that_claims_what_cannot_be_ends_in_a_sentence(rate: int, channels: int) -> None:
+    assert refused(wave(tone(5), rate, channels=channels))
+
+
 @given(st.sampled_from(["wav", "mp3", "ogg"]), st.floats(0, 1), st.binary(max_size=6))
 def test_damage_anywhere_ends_in_samples_or_in_a_sentence(container: str, place: float, damage: bytes) -> None:
     whole = {"wav": WAVE, "mp3": MP3, "ogg": OGG}[container]

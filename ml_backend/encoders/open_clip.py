@@ -45,7 +45,8 @@ class OpenClip:
         """Hash of the weights, the preprocessing, the tokenizer, and bf16, whose 8 bits move vectors by 0.0001."""
         coarse = "bf16" if self._machine.precision == "bf16" else ""
         tokens = self._tokenize(list(PROBES)).tolist()
-        return fingerprint(self._model.state_dict(), self._preprocess, tokens, coarse)
+        configured = getattr(self._model.visual, "preprocess_cfg", "")  # the transform does not tell its fill colour
+        return fingerprint(self._model.state_dict(), self._preprocess, configured, tokens, coarse)
 
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
         """See Encoder.encode. Raises Unreadable for a picture that cannot be decoded."""

@@ -89,15 +89,15 @@ def wave(samples: NDArray[np.float32], rate: int = 16_000, *, channels: int = 1)
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
-def sounding(picture: Colour, seconds: float, samples: NDArray[np.float32], rate: int = 16_000) -> bytes:
-    """An MP4 of one colour with a sound."""
+def sounding(scenes: Sequence[Colour], samples: NDArray[np.float32], rate: int = 16_000) -> bytes:
+    """An MP4 of colours, each for a second, with a sound."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as opened:
         shown: Any = opened.add_stream("libx264", rate=10)
         shown.height, shown.width, shown.pix_fmt = 48, 64, "yuv420p"
         heard: Any = opened.add_stream("aac", rate=rate, layout="mono")
-        for n in range(round(10 * seconds)):
-            frame = av.VideoFrame.from_ndarray(plain(picture), format="rgb24")
+        for n in range(10 * len(scenes)):
+            frame = av.VideoFrame.from_ndarray(plain(scenes[n // 10]), format="rgb24")
             frame.pts, frame.time_base = n, Fraction(1, 10)
             opened.mux(shown.encode(frame))
         opened.mux(shown.encode(None))

@@ -364,6 +364,6 @@ def test_the_settings_and_the_segment_that_the_page_shows_are_read(tmp_path: Pat
     assert {name: encoder.kind for name, encoder in found.items()} == {"see": "frames", "hear": "clap"}
     (segment,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     (tmp_path / "corpus.jsonl").write_text(segment, "utf-8")
-    (item,) = corpus.items(tmp_path / "corpus.jsonl")
+    (item,) = corpus.items(tmp_path / "corpus.jsonl").records
     assert (item.modality, item.start, item.end) == ("video", 61.5, 90)
     assert set(ENCODERS) <= set(re.findall(r"`([a-z_-]+)`", page))

@@ -175,6 +175,8 @@ def test_pools_hold_sounds_and_segments_of_films(
     mixed: Workspace, tmp_path: Path, project: Project, expected: set[str]
 ) -> None:
     workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w")))
+    with workspace.settings_path.open("a") as file:
+        file.write("\n[pool]\nnear_duplicate = 1.0\n")  # to random weights, all items are nearly one
     settings.add_project(workspace.settings_path, "main", project)
     made = compose.make_pools(workspace, "main")
     assert (made.made, made.left_out) == (1, [])

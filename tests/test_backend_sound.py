@@ -79,7 +79,7 @@ def test_a_stretch_of_a_wave_is_exact_to_the_sample() -> None:
 
 
 def test_a_film_is_heard_by_its_sound() -> None:
-    found = heard(sounding(RED, 2, tone(2)))
+    found = heard(sounding([RED, RED], tone(2)))
     assert pitch(found, 16_000) == pytest.approx(440, abs=2)
 
 

@@ -137,6 +137,7 @@ def test_recordings_are_written_with_their_stretches_and_their_truth(tmp_path: P
     scenes = films.films(pictures(tmp_path), tmp_path, silent)
     asked = [*pictures(tmp_path)[:1], Picture("other", Path("x.png"), "A red flag.", head_noun("A red flag."), "toys")]
     recordings.write(scenes, asked, tmp_path, pack="stamps")
+    (tmp_path / "settings.toml").touch()
     items, (query,) = library.records(Workspace(tmp_path))
     assert [(i.doc_id, i.modality, i.start, i.end) for i in items] == [(s.key, "video", s.start, s.end) for s in scenes]
     red = next(scene.key for scene in scenes if "red" in scene.caption)

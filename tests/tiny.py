@@ -154,7 +154,9 @@ def build_mixed_workspace(root: Path, model: Path) -> Workspace:
     """
     draw(root / "media" / "square.png", "red", "square")
     (root / "media" / "film.mp4").write_bytes(
-        recordings.sounding(recordings.RED, 2, np.concatenate([recordings.tone(1, 300), recordings.tone(1, 900)]))
+        recordings.sounding(
+            [recordings.RED, recordings.BLUE], np.concatenate([recordings.tone(1, 300), recordings.tone(1, 900)])
+        )
     )
     (root / "media" / "tone.wav").write_bytes(recordings.wave(recordings.tone(1, 500)))
     film = "media/film.mp4"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RATE, WINDOW, HOP, BANDS = 16_000, 1024, 256, 48
 _FLOOR = 1e-6
+_MADE_BY = "made by"
+"""The one entry beside the tensors: of several, safetensors writes now this one first, now that."""
 RECIPE = "log-mel 1"
 """Raise it when the same sound gives other statistics: a tower is refused by another recipe."""
 
@@ -43,7 +45,7 @@ class Tower(NamedTuple):
         from safetensors.numpy import save
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self._asdict().items() if name != "text"}
-        files.write(path, save(arrays, {"recipe": RECIPE, "text": self.text}))
+        files.write(path, save(arrays, {_MADE_BY: f"{RECIPE}, {self.text}"}))
 
 
 class LogMelEncoder:
@@ -123,7 +125,8 @@ def load(path: Path) -> Tower:
             f"{path} is no log-mel tower that can be read: {error}.",
             mend="Correct `tower` under [encoders] in settings.toml.",
         ) from error
-    if about.get("recipe") != RECIPE:
-        raise Mendable(f"{path} was made by the recipe {about.get('recipe')!r}, not {RECIPE!r}.", mend="Fit it again.")
+    recipe, _, text = about.get(_MADE_BY, "").partition(", ")
+    if recipe != RECIPE:
+        raise Mendable(f"{path} was made by the recipe {recipe!r}, not {RECIPE!r}.", mend="Fit it again.")
     centre, scale, weight, bias = arrays
-    return Tower(centre, scale, weight, bias, about.get("text", ""))
+    return Tower(centre, scale, weight, bias, text)

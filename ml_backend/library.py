@@ -122,7 +122,7 @@ def open_collection(
     built = index.current(workspace.index)
     opened = {name: index.load(workspace.index, name) for name in names if name in built or not built}
     there = [i for i in workspace.read_items().records if candidates in {"mixed", i.modality}]
-    held = {name: [i.doc_id for i in there if i.doc_id in one.rows] for name, one in opened.items()}
+    held = {name: one.rows.known([i.doc_id for i in there]) for name, one in opened.items()}
     known = set[str]().union(*held.values())
     if not known:
         raise Mendable(

@@ -147,6 +147,8 @@ def test_ids_are_a_dict_of_positions(doc_ids: list[str], other: str) -> None:
         doc_ids.index(other) if other in doc_ids else -1,
     ]
     assert (other in known) == (other in doc_ids)
+    assert known.known([other, *doc_ids]) == [doc_id for doc_id in [other, *doc_ids] if doc_id in doc_ids]
+    assert known.known([]) == []
 
 
 def test_ids_of_one_hash_are_told_apart() -> None:

@@ -56,6 +56,10 @@ class Ids(Mapping[str, int]):
         there[wrong] = [self._beside(doc_ids[n], int(slots[n]), hashes[n]) for n in wrong]
         return there
 
+    def known(self, doc_ids: Sequence[str]) -> list[str]:
+        """Those of the documents that are there, in their order: for many, faster than to ask for each."""
+        return [doc_id for doc_id, there in zip(doc_ids, (self.find(doc_ids) >= 0).tolist(), strict=True) if there]
+
     def _beside(self, doc_id: str, slot: int, wanted: np.uint64) -> int:
         """The position of a document among those of the same hash, from `slot` on; -1 where it is none of them."""
         while slot < len(self) and self.hashes[slot] == wanted:

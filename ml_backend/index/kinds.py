@@ -100,7 +100,7 @@ def plan(kind: IndexKind, count: int) -> tuple[str, ...]:
 
     Measured on two cores with vectors of 512 numbers: up to 50,000 an exact query takes some milliseconds. From there
     lists are faster than a scan of compressed vectors, for many queries by more than two times; the scan misses less.
-    A graph takes five times as long to build and loses most between modalities: only who asks for it gets one.
+    A graph of a million takes minutes to build, and loses most between modalities: only who asks for it gets one.
     """
     if kind == "exact" or count < FEWEST or (kind == "auto" and count < EXACT_BELOW):
         return ()

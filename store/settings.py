@@ -188,7 +188,7 @@ class Media(_Section):
     document_root: the folder that Label Studio serves local files from, counted from the workspace.
     to: where the files for browsers are put: a folder, counted from the workspace, or a bucket. base: its URI.
     allow: URIs below which media may be fetched. fresh_for and all timeouts are seconds, total_timeout that of one
-    medium with all its tries.
+    medium with all its tries. cache_bytes: of the copies that are kept; also the largest archive that is fetched.
     """
 
     serve: Literal["local-files", "http", "s3"] = "local-files"
@@ -201,6 +201,7 @@ class Media(_Section):
     allow: tuple[str, ...] = ()
     allow_private: bool = False
     fresh_for: Annotated[float, Field(ge=0)] = 86_400.0
+    cache_bytes: Annotated[int, Field(ge=1)] = 20_000_000_000
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 30.0
     total_timeout: Seconds = 120.0

@@ -42,12 +42,12 @@ def split(uri: str) -> tuple[str, str]:
     return (f"{archive}.tar", name) if there else (uri, "")
 
 
-def find(path: Path, name: str) -> Member:
-    """A member by its name; of two the first. Raises Unreadable."""
+def find(path: Path, name: str, called: str = "") -> Member:
+    """A member by its name; of two the first. called: the archive, in messages. Raises Unreadable."""
     status = path.stat()
     found = _index(path, status.st_mtime_ns, status.st_size).get(name)
     if found is None:
-        raise Unreadable(f"{path.name} has no file {name}.")
+        raise Unreadable(f"{called or path.name} has no file {name}.")
     return found
 
 

@@ -1,5 +1,6 @@
 """A workspace of several encoders: each indexes what it reads, and a project's spaces are those of its modalities."""
 
+import json
 import re
 import shutil
 import signal
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tiny
 
@@ -21,6 +24,7 @@ from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Encoder
 from ml_backend.retriever import Retriever
 from store import pools, settings
+from store.corpus import rows as rows_file
 from store.media import Clip, Content, Media
 from store.settings import Project
 from store.workspace import Workspace
@@ -108,6 +112,35 @@ def test_two_names_of_one_encoder_share_its_vectors(
     assert found.versions["look"] == found.versions["see"]
     assert (folder / "vectors.f32").stat().st_size == before
     assert set(held(workspace, "image")) == {"see", "look"}
+
+
+def test_media_packed_into_parquet_have_the_vectors_of_their_files(
+    mixed: Workspace, report: library.Report, encoders: dict[str, Encoder], tmp_path: Path
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(mixed.root, tmp_path / "w", ignore=shutil.ignore_patterns("index"))))
+    vectors = {path: path.read_bytes() for path in workspace.embeddings.rglob("vectors.f32")}
+    for name in ("corpus", "queries"):
+        pack(workspace.root, name)
+    shutil.rmtree(workspace.root / "media")
+    found = library.build(workspace, encoders)
+    assert (found.items, found.broken) == (6, [])
+    assert found.versions == report.versions
+    assert {path: path.read_bytes() for path in vectors} == vectors
+    media = Media(workspace.root, workspace.settings.media)
+    shown = {item.doc_id: media.shown(item) for item in workspace.read_items().records if item.uri}
+    assert [Path(uri).suffix for uri in shown.values()] == [".webp", ".mp4", ".mp4", ".wav", ".mp4"]
+    assert all((workspace.root / uri.partition("?d=")[2]).is_file() for uri in shown.values())
+
+
+def pack(root: Path, name: str) -> None:
+    """Make a JSONL file with media beside it a Parquet file that holds them as the hub's do."""
+    rows = [json.loads(line) for line in (root / f"{name}.jsonl").read_text().splitlines()]
+    for row in rows:
+        for kind in rows_file.MEDIA:
+            row[kind] = {"bytes": (root / row[kind]).read_bytes(), "path": None} if kind in row else None
+    columns = {column: [row.get(column) for row in rows] for row in rows for column in row}
+    pq.write_table(pa.table(columns), root / f"{name}.parquet", row_group_size=2)
+    (root / f"{name}.jsonl").unlink()
 
 
 # collections

@@ -1,5 +1,6 @@
 """Corpus and queries: BEIR's files as they are; every bad line named at once."""
 
+import base64
 import io
 import json
 import tarfile
@@ -383,15 +384,101 @@ def test_text_in_parquet_that_is_not_utf8_breaks_its_own_row_alone(tmp_path: Pat
     assert [problem.partition(":")[0] for problem in read.broken] == ["corpus.parquet, row 2"]
 
 
-def test_parquet_that_is_none_or_holds_no_known_column_or_the_media_themselves_is_refused(tmp_path: Path) -> None:
+def test_parquet_that_is_none_or_holds_no_known_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="cannot be read as Parquet"):
         corpus.items(written(tmp_path / "none.parquet", "PAR1 not at all"))
     pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
     with pytest.raises(Unreadable, match="no column that is known"):
         corpus.items(tmp_path / "a.parquet")
-    pq.write_table(pa.table({"_id": ["a"], "image": [{"bytes": b"x", "path": None}]}), tmp_path / "b.parquet")
-    with pytest.raises(Unreadable, match="holds media themselves, in its column image"):
+    twice = pa.Table.from_arrays([pa.array(["a"])] * 3, names=["_id", "text", "text"])
+    pq.write_table(twice, tmp_path / "b.parquet")
+    with pytest.raises(Unreadable, match="more than one column text"):
         corpus.items(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(1), pa.binary_view()])
+def test_media_that_lie_in_parquet_as_bytes_are_named_by_column_and_row(tmp_path: Path, kind: pa.DataType) -> None:
+    columns = {"_id": ["a", "b"], "image": pa.array([b"x", b"y"], kind), "text": ["an owl", None]}
+    pq.write_table(pa.table(columns), tmp_path / "corpus.parquet")
+    assert records(tmp_path / "corpus.parquet") == [
+        Item(doc_id="a", modality="image", uri="corpus.parquet#image/1", text="an owl"),
+        Item(doc_id="b", modality="image", uri="corpus.parquet#image/2"),
+    ]
+
+
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+HUB = [
+    {"bytes": b"x", "path": "a.mp3"},
+    {"bytes": None, "path": "media/b.mp3"},
+    {"bytes": b"y", "path": None},
+    None,
+    {"bytes": None, "path": None},
+]
+NAMED = ["corpus.parquet#audio/1", "media/b.mp3", "corpus.parquet#audio/3", "", ""]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("statistics", [True, False])
+def test_the_hubs_structs_name_their_path_where_they_hold_no_bytes(tmp_path: Path, size: int, statistics: bool) -> None:
+    columns = {"_id": range(5), "audio": HUB, "title": ["", "", "", "a title", ""]}
+    options = {"row_group_size": size, "write_statistics": statistics}
+    pq.write_table(pa.table(columns), tmp_path / "corpus.parquet", **options)
+    read = corpus.items(tmp_path / "corpus.parquet", max_broken=0.5)
+    assert [item.uri for item in read.records] == NAMED[:4]
+    assert [item.modality for item in read.records] == ["audio"] * 3 + ["text"]
+    assert read.broken == ["corpus.parquet, row 5: item 4 has neither text nor image, audio or video"]
+
+
+def test_a_data_set_as_the_hubs_library_writes_it_is_a_corpus(tmp_path: Path) -> None:
+    from datasets import Dataset, Features, Image, Value
+
+    written(tmp_path / "a.png", PIXEL)
+    features = Features({"_id": Value("string"), "image": Image()})
+    rows_ = [{"_id": "a", "image": str(tmp_path / "a.png")}, {"_id": "b", "image": {"bytes": PIXEL, "path": None}}]
+    Dataset.from_list(rows_, features=features).to_parquet(tmp_path / "corpus.parquet")
+    media = Media(tmp_path, MediaSettings())
+    assert [(item.doc_id, media.read(item)) for item in records(tmp_path / "corpus.parquet")] == [
+        ("a", PIXEL),
+        ("b", PIXEL),
+    ]
+
+
+def test_what_is_broken_among_media_in_parquet_is_named(tmp_path: Path) -> None:
+    path = pa.array([b"a.jpg", b"\xff", b"c.jpg", None], pa.binary()).view(pa.string())
+    image = pa.StructArray.from_arrays([pa.array([None, None, b"x", b"y"], pa.binary()), path], ["bytes", "path"])
+    columns = {"_id": ["a", "b", "c", None], "image": image, "video": [None, None, b"z", None]}
+    pq.write_table(pa.table(columns), tmp_path / "corpus.parquet")
+    read = corpus.items(tmp_path / "corpus.parquet", max_broken=1.0)
+    assert [item.uri for item in read.records] == ["a.jpg"]
+    assert read.broken[0].startswith("corpus.parquet, row 2: 'utf-8' codec can't decode")
+    assert read.broken[1:] == [
+        "corpus.parquet, row 3: more than one medium: image, video",
+        "corpus.parquet, row 4: the row has no _id",
+    ]
+    pq.write_table(pa.table({"_id": ["a", "b"], "image": [1, None]}), tmp_path / "number.parquet")
+    assert item_problems(tmp_path / "number.parquet")[0] == (
+        "number.parquet, row 1: Expected `str`, got `int` - at `$.image`"
+    )
+
+
+@pytest.mark.parametrize("cell", [[0.1, 0.2], {"array": [0.1], "sampling_rate": 8000}, {"bytes": "text", "path": "a"}])
+def test_parquet_of_decoded_media_is_refused_by_the_columns_type(tmp_path: Path, cell: object) -> None:
+    pq.write_table(pa.table({"_id": ["a"], "audio": [cell]}), tmp_path / "corpus.parquet")
+    with pytest.raises(Unreadable, match=r"its column audio is of the type (list|struct)<") as caught:
+        corpus.items(tmp_path / "corpus.parquet")
+    assert "bytes and path" in caught.value.mend
+
+
+def test_a_query_whose_medium_lies_in_parquet_needs_an_id_for_a_rows_number_is_none(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"_id": ["q", None], "image": [b"x", b"y"]}), tmp_path / "queries.parquet")
+    read = corpus.queries(tmp_path / "queries.parquet", max_broken=0.5)
+    assert read.records == [Query(query_id="q", modality="image", uri="queries.parquet#image/1")]
+    assert read.broken == ["queries.parquet, row 2: the row has no _id"]
+    pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "none.parquet")
+    with pytest.raises(Unreadable, match="has no column _id"):
+        corpus.queries(tmp_path / "none.parquet")
+    pq.write_table(pa.table({"text": ["an owl"]}), tmp_path / "text.parquet")
+    assert [query.text for query in corpus.queries(tmp_path / "text.parquet").records] == ["an owl"]
 
 
 # --- folders and shards

@@ -2,15 +2,21 @@
 
 import hashlib
 import io
+import os
 import struct
 import tarfile
+import tempfile
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import recordings
 import shop
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +25,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Query
+from store.cells import Cell
+from store.cells import read as read_cell
 from store.media import Media, decode, pictures
 from store.settings import Media as MediaSettings
 
@@ -39,6 +47,9 @@ def palette() -> Image.Image:
     picture = Image.new("P", (4, 2), 1)
     picture.putpalette([0, 0, 0, *RED])
     return picture
+
+
+CELLS = ("c.parquet#image/1", "c.parquet#image/2")
 
 
 def image(uri: str) -> Item:
@@ -299,17 +310,140 @@ def test_a_file_whose_own_name_looks_like_a_members_is_read_as_itself(media: Med
     assert media.read(image("a.tar#b.mp3")) == b"itself"
 
 
+# --- cells of Parquet files
+
+
+def cells(path: Path, *contents: bytes | None, column: str = "image", **options: object) -> None:
+    pq.write_table(pa.table({column: pa.array(contents, pa.binary())}), path, **options)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize("struct", [False, True])
+def test_a_cell_is_read_in_any_order_however_its_rows_are_grouped(media: Media, size: int, struct: bool) -> None:
+    contents = [f"no. {n}".encode() for n in range(1, 11)]
+    column = [{"bytes": c, "path": "x"} for c in contents] if struct else contents
+    pq.write_table(pa.table({"image": column, "text": ["x"] * 10}), media.root / "c.parquet", row_group_size=size)
+    for row in [*range(1, 11), 10, 3, 4, 9, 1, 1]:
+        assert media.read(image(f"c.parquet#image/{row}")) == f"no. {row}".encode()
+
+
+@given(st.lists(st.binary(max_size=3), min_size=1, max_size=12), st.integers(1, 12), st.data())
+@settings(max_examples=60, deadline=None)
+def test_every_cell_is_what_was_written(contents: list[bytes], size: int, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cells(Path(folder) / "c.parquet", *contents, row_group_size=size)
+        for row in data.draw(st.lists(st.integers(1, len(contents)), max_size=8)):
+            assert read_cell(Path(folder) / "c.parquet", Cell("image", row)) == contents[row - 1]
+
+
+def test_what_is_no_cell_or_holds_nothing_is_refused(media: Media) -> None:
+    cells(media.root / "c.parquet", b"x", None, b"", bytes(1000))
+    small = Media(media.root, MediaSettings(max_bytes=999))
+    for uri, said in {
+        "c.parquet#image/2": "c.parquet has nothing in its row 2, column image",
+        "c.parquet#image/3": "c.parquet#image/3 has 0 bytes",
+        "c.parquet#image/4": "has 1000 bytes; at least 1 and at most 999 are read",
+        "c.parquet#image/5": "c.parquet has no row 5",
+        "c.parquet#audio/1": "c.parquet has no column audio that holds media",
+        "c.parquet#image/0": "no file",
+        "c.parquet#image/1/2": "no file",
+        "none.parquet#image/1": "There is no file",
+        "../c.parquet#image/1": "lies outside the workspace",
+    }.items():
+        assert said in refused(small, image(uri))
+
+
+def test_a_damaged_parquet_file_gives_what_is_whole_and_refuses_the_rest(media: Media) -> None:
+    noise = [bytes([n]) * 5000 for n in range(1, 5)]
+    cells(media.root / "c.parquet", *noise, row_group_size=1, compression="none", use_dictionary=False)
+    content = bytearray((media.root / "c.parquet").read_bytes())
+    place = pq.read_metadata(media.root / "c.parquet").row_group(2).column(0).data_page_offset
+    content[place : place + 10] = b"\xff" * 10
+    (media.root / "c.parquet").write_bytes(content)
+    assert media.read(image("c.parquet#image/2")) == noise[1]
+    assert "c.parquet is damaged in its row 3" in refused(media, image("c.parquet#image/3"))
+    assert media.read(image("c.parquet#image/4")) == noise[3]
+    (media.root / "c.parquet").write_bytes(content[:5000])
+    assert "c.parquet cannot be read as Parquet" in refused(media, image("c.parquet#image/2"))
+
+
+def test_a_parquet_file_that_was_written_anew_is_read_anew(media: Media) -> None:
+    cells(media.root / "c.parquet", b"old", b"x")
+    assert media.read(image("c.parquet#image/1")) == b"old"
+    cells(media.root / "c.parquet", b"newer")
+    assert media.read(image("c.parquet#image/1")) == b"newer"
+    assert "has no row 2" in refused(media, image("c.parquet#image/2"))
+
+
+def test_several_threads_read_cells_of_one_file(media: Media) -> None:
+    cells(media.root / "c.parquet", *(str(n).encode() for n in range(1, 51)), row_group_size=7)
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda n: media.read(image(f"c.parquet#image/{n}")), [*range(1, 51)] * 4)
+    assert [*found] == [str(n).encode() for n in range(1, 51)] * 4
+
+
+def test_of_a_large_column_no_more_than_a_row_group_is_held(media: Media) -> None:
+    noise = [os.urandom(1_000_000) for _ in range(60)]
+    cells(media.root / "c.parquet", *noise, row_group_size=5)
+    before = pa.total_allocated_bytes()
+    for row, content in enumerate(noise, 1):
+        assert media.read(image(f"c.parquet#image/{row}")) == content
+        assert pa.total_allocated_bytes() - before < 15_000_000
+
+
+SOUNDS = {
+    ".wav": recordings.wave(recordings.tone(0.1)),
+    ".mp3": recordings.sound(recordings.tone(0.1), container="mp3", codec="libmp3lame"),
+    ".flac": recordings.sound(recordings.tone(0.1), container="flac", codec="flac"),
+    ".ogg": recordings.sound(recordings.tone(0.1), container="ogg", codec="libopus"),
+    ".mp4": recordings.colours((RED, 0.2)),
+    ".webm": recordings.colours((RED, 0.2), container="webm"),
+    ".avi": recordings.colours((RED, 0.2), container="avi"),
+}
+
+
+@pytest.mark.parametrize("suffix", SOUNDS)
+def test_sound_and_film_in_a_cell_are_put_where_browsers_get_them_under_the_suffix_of_their_kind(
+    media: Media, suffix: str
+) -> None:
+    cells(media.root / "c.parquet", SOUNDS[suffix], column="audio")
+    shown = media.shown(Item(doc_id="d", modality="audio", uri="c.parquet#audio/1"))
+    name = hashlib.sha256(SOUNDS[suffix]).hexdigest()[:32]
+    assert shown == f"/data/local-files/?d=media/thumbs/{name[:2]}/{name}{suffix}"
+    assert (media.root / shown.partition("=")[2]).read_bytes() == SOUNDS[suffix]
+
+
+def test_a_bare_frame_of_mp3_is_known_and_a_cell_of_anything_else_is_put_nowhere(media: Media) -> None:
+    frame = SOUNDS[".mp3"][SOUNDS[".mp3"].index(b"\xff\xfb") :]
+    cells(media.root / "c.parquet", frame, b"<script>", column="audio")
+    assert media.shown(Item(doc_id="d", modality="audio", uri="c.parquet#audio/1")).endswith(".mp3")
+    with pytest.raises(Mendable, match="by how it begins it is no medium"):
+        media.shown(Item(doc_id="d", modality="audio", uri="c.parquet#audio/2"))
+
+
+def test_a_picture_in_a_cell_is_shown_as_the_thumbnail_that_a_file_of_it_has(media: Media) -> None:
+    cells(media.root / "c.parquet", (media.root / "red.png").read_bytes())
+    assert media.shown(image("c.parquet#image/1")) == media.shown(image("red.png"))
+    with pytest.raises(Mendable, match="The browser cannot reach"):
+        Media(media.root, MediaSettings(serve="http")).shown(image("c.parquet#image/1"))
+
+
+# --- what is not there
+
+
 def test_media_that_the_workspace_does_not_hold_are_named_and_remote_ones_are_not_looked_for(media: Media) -> None:
     (media.root / "folder.png").mkdir()
     archive(media.root / "0001.tar", {"a": b"x"})
+    cells(media.root / "c.parquet", b"x")
     uris = ["red.png", "gone.png", "folder.png", "https://example.org/x.png", "", "/data/upload/1/x.png", "0001.tar#a"]
-    records = [Item(doc_id=f"d{n}", modality="image", uri=uri) for n, uri in enumerate([*uris, "0001.tar#b"])]
+    records = [Item(doc_id=f"d{n}", modality="image", uri=uri) for n, uri in enumerate([*uris, "0001.tar#b", *CELLS])]
     query = Query(query_id="q", modality="audio", uri="gone.mp3")
     root = media.root.resolve()
     assert media.missing([*records, query]) == [
         f"d1: There is no file {root}/gone.png.",
         f"d2: There is no file {root}/folder.png.",
         "d7: 0001.tar has no file b.",
+        "d9: c.parquet has no row 2.",
         f"q: There is no file {root}/gone.mp3.",
     ]
 

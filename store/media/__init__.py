@@ -11,8 +11,9 @@ from typing import NamedTuple
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Query
 from store import files, places
+from store.cells import Cell
 from store.corpus.rows import modality
-from store.media import local, pictures
+from store.media import kinds, local, pictures, remote
 from store.media.pictures import decode
 from store.media.remote import Remote
 from store.media.shelf import Shelf
@@ -37,8 +38,9 @@ Content = str | bytes | Clip
 class Media:
     """One reader for all rooms. root: the workspace, from which relative URIs count and which they cannot leave.
 
-    Other URIs, each fetched within limits and kept in a cache: http(s), s3://, gs:// and az:// where `allow` lets
-    them, and Label Studio's own, `/data/upload/…` and `/data/local-files/?d=…`.
+    A URI may name a part of a file: `shards/0001.tar#0007.jpg`, `corpus.parquet#image/17`.
+    Other URIs, each fetched within limits and kept in a cache: http(s), s3://, gs:// and az:// (members of archives
+    too) where `allow` lets them, and Label Studio's own, `/data/upload/…` and `/data/local-files/?d=…`.
     """
 
     root: Path
@@ -61,8 +63,8 @@ class Media:
     def shown(self, record: Item | Query) -> str:
         """The URI under which Label Studio's browser page finds the medium: final, made and put in place by now.
 
-        Pictures are shown as thumbnails, media elsewhere under their own URI; where `serve` is "http" without a
-        `base`, everything is.
+        Pictures are shown as thumbnails, media elsewhere under their own URI, but for members of archives; where
+        `serve` is "http" without a `base`, everything is.
         """
         as_it_is = self.settings.serve == "http" and not self.settings.base
         if not record.uri:
@@ -70,12 +72,12 @@ class Media:
         if record.modality == "image" and not as_it_is:
             path = self.thumbnail(record)
             return self._shelf.put(str(path.relative_to(self._thumbs)), path.read_bytes())
-        if places.is_remote(record.uri):
+        if places.is_remote(record.uri) and not remote.archived(record.uri):
             return re.sub("^az://", "azure-blob://", record.uri)
         if as_it_is:
             raise Mendable(
                 f"The browser cannot reach {record.uri}.",
-                why="[media] serve is 'http' without a base, and this is a path on this machine.",
+                why="[media] serve is 'http' without a base, and this is a path on this machine, or a part of a file.",
                 mend="Give http(s) URIs in the corpus, set base, or set serve = 'local-files'.",
             )
         return self._placed(record)
@@ -107,15 +109,21 @@ class Media:
     def _placed(self, record: Item | Query) -> str:
         """The URI of a file of the workspace that Label Studio serves where it lies, or that is put on the shelf.
 
-        A row may name any file of the workspace, secrets too: only what is a medium by its suffix is put anywhere.
+        A row may name any file of the workspace, secrets too: only what is a medium by its suffix is put anywhere; of
+        a cell, what is one by how it begins.
         """
-        path, member = local.find(self.root, record.uri)
-        if self.settings.serve == "local-files" and member is None:
-            return self._shelf.served(path)
-        if modality(record.uri) is None:
-            raise Mendable(f"{record.uri} is not put where browsers get it: by its suffix it is no medium.")
-        content = self.read(record)
-        return self._shelf.put(_name(content, PurePosixPath(record.uri).suffix), content)
+        part = None
+        if not remote.archived(record.uri):
+            path, part = local.find(self.root, record.uri)
+            if self.settings.serve == "local-files" and part is None:
+                return self._shelf.served(path)
+        content, told = self.read(record), "its suffix"
+        suffix = PurePosixPath(record.uri).suffix
+        if isinstance(part, Cell):
+            suffix, told = kinds.suffix(content), "how it begins"
+        if modality(f"it{suffix}") is None:
+            raise Mendable(f"{record.uri} is not put where browsers get it: by {told} it is no medium.")
+        return self._shelf.put(_name(content, suffix), content)
 
     @property
     def _thumbs(self) -> Path:

@@ -1,6 +1,6 @@
 """What all clients that fetch media have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +22,13 @@ class Fetched(NamedTuple):
     stamp: Stamp
 
 
+class Arriving(NamedTuple):
+    """A medium too large to be held, in pieces that are fetched as they are asked for, and its stamp."""
+
+    pieces: Iterator[bytes]
+    stamp: Stamp
+
+
 class Current(Exception):
     """Said instead of a medium that is still what the stamp stands for."""
 
@@ -30,10 +37,10 @@ class Unreachable(Unreadable):
     """A place that does not answer now, and may later."""
 
 
-def checked(name: str, size: int, limit: int) -> None:
-    """Raise Unreadable for a medium of no bytes, or of more than the limit."""
+def checked(name: str, size: int, limit: int, setting: str = "max_bytes") -> None:
+    """Raise Unreadable for a medium of no bytes, or of more than the limit. setting: its name under [media]."""
     if not 0 < size <= limit:
-        raise _size(name, str(size), limit)
+        raise _size(name, str(size), limit, setting)
 
 
 def gather(name: str, chunks: Iterable[bytes], limit: int) -> bytes:
@@ -47,8 +54,8 @@ def gather(name: str, chunks: Iterable[bytes], limit: int) -> bytes:
     return bytes(content)
 
 
-def _size(name: str, size: str, limit: int) -> Unreadable:
+def _size(name: str, size: str, limit: int, setting: str = "max_bytes") -> Unreadable:
     return Unreadable(
         f"{name} has {size} bytes; at least 1 and at most {limit} are read.",
-        mend="Replace the file, or raise max_bytes under [media].",
+        mend=f"Replace the file, or raise {setting} under [media].",
     )

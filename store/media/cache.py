@@ -1,22 +1,32 @@
-"""Copies of remote media, content-addressed, with a record for every URI. It may be deleted at any time.
+"""Copies of remote media, with a record for every URI. It may be deleted at any time.
 
     media/cache/<aa>/<sha256>      media/cache/uris/<aa>/<hash of URI>.json
 
-Everything is written whole or not at all, so that any number of processes may use it at once.
+A medium is named by its content, an archive by its URI and version. Everything is written whole or not at all, and what
+is used bears the time of it, so that any number of processes may read, write and trim at once.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from store import files
-from store.media.base import Current, Fetched, Stamp, Unreachable, checked
+from store.media import trim
+from store.media.base import Arriving, Current, Fetched, Stamp, Unreachable, checked
 
+T = TypeVar("T")
 Fetch = Callable[[Stamp], Fetched]
 """Fetches a medium. Raises Current where it is still what the stamp stands for."""
+FetchArchive = Callable[[Stamp], Arriving]
+"""The same for what is too large to be held."""
+_LOOKS = 20
+"""How often the whole cache is looked through while as much arrives as it may hold."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -29,10 +39,11 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Cache:
-    """fresh_for: seconds for which a copy is taken as current without asking."""
+    """fresh_for: seconds for which a copy is taken as current without asking. most: bytes of all copies together."""
 
-    def __init__(self, folder: Path, fresh_for: float) -> None:
-        self._folder, self._fresh_for = folder, fresh_for
+    def __init__(self, folder: Path, fresh_for: float, most: int) -> None:
+        self._folder, self._fresh_for, self._most = folder, fresh_for, most
+        self._arrived = most
 
     def get(self, uri: str, name: str, limit: int, fetch: Fetch) -> bytes:
         """The medium under a URI: the copy while it is fresh or still current, else fetched.
@@ -44,12 +55,25 @@ class Cache:
         if record is None or kept is None:
             return self._keep(uri, fetch(Stamp()))
         checked(name, len(kept), limit)
+        return self._renewed(record, kept, lambda stamp: self._keep(uri, fetch(stamp)))
+
+    def archive(self, uri: str, fetch: FetchArchive) -> Path:
+        """Where the copy of an archive lies; otherwise as `get`. It is not deleted while it is in use."""
+        record = self._record(uri)
+        kept = self._blob(record.sha256) if record else None
+        if record is None or kept is None or not kept.is_file():
+            return self._pour(uri, fetch(Stamp()))
+        self._use(record)
+        return self._renewed(record, kept, lambda stamp: self._pour(uri, fetch(stamp)))
+
+    def _renewed(self, record: Record, kept: T, fetch: Callable[[Stamp], T]) -> T:
+        """The copy that is kept while it is fresh, still current, or its place does not answer; else another."""
         if 0 <= time.time() - record.checked < self._fresh_for:
             return kept
         try:
-            return self._keep(uri, fetch(record.stamp))
+            return fetch(record.stamp)
         except Current:
-            self._note(uri, record.sha256, record.stamp)
+            self._note(record.uri, record.sha256, record.stamp)
         except Unreachable:
             pass
         return kept
@@ -58,7 +82,18 @@ class Cache:
         sha256 = hashlib.sha256(fetched.content).hexdigest()
         files.write(self._blob(sha256), fetched.content)
         self._note(uri, sha256, fetched.stamp)
+        self._trim(len(fetched.content))
         return fetched.content
+
+    def _pour(self, uri: str, arriving: Arriving) -> Path:
+        sha256 = hashlib.sha256(f"{uri}\0{arriving.stamp.etag}".encode("utf-8", "surrogatepass")).hexdigest()
+        path = self._blob(sha256)
+        with files.replacing(path) as temporary, temporary.open("wb") as file:
+            for piece in arriving.pieces:
+                file.write(piece)
+        self._note(uri, sha256, arriving.stamp)
+        self._trim(path.stat().st_size)
+        return path
 
     def _note(self, uri: str, sha256: str, stamp: Stamp) -> None:
         files.write(self._place(uri), msgspec.json.encode(Record(uri, sha256, stamp, time.time())))
@@ -75,7 +110,23 @@ class Cache:
             content = self._blob(record.sha256).read_bytes()
         except OSError:
             return None
-        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+        if hashlib.sha256(content).hexdigest() != record.sha256:
+            return None
+        self._use(record)
+        return content
+
+    def _use(self, record: Record) -> None:
+        """Set the time of the last use, which not every file system does, of the copy and its record."""
+        for path in (self._blob(record.sha256), self._place(record.uri)):
+            with suppress(OSError):
+                os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+    def _trim(self, arrived: int) -> None:
+        """Keep the copies within their limit; looked at when the first arrives, and after every twentieth of it."""
+        self._arrived += arrived
+        if self._arrived * _LOOKS >= self._most:
+            self._arrived = 0
+            trim.trim(self._folder, self._most)
 
     def _blob(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256

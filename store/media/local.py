@@ -1,29 +1,48 @@
-"""Media in the workspace's folder: files, and members of tar shards."""
+"""Media in the workspace's folder: files, members of tar shards, and cells of Parquet files."""
 
 from pathlib import Path
 
 from label_configs.errors import Unreadable
-from store import tars
+from store import cells, tars
+from store.cells import Cell
 from store.media.base import checked
+from store.tars import Member
 
 
 def read(root: Path, uri: str, limit: int) -> bytes:
-    """The bytes of a file, or of a member of an archive. Raises Unreadable: missing, outside of root, too large."""
-    path, member = find(root, uri)
-    checked(uri, member.size if member else path.stat().st_size, limit)
-    if member is None:
-        return path.read_bytes()
+    """The bytes of a file, a member or a cell. Raises Unreadable: missing, outside of root, empty, too large."""
+    path, part = find(root, uri)
+    if isinstance(part, Cell):
+        content = cells.read(path, part)
+        checked(uri, len(content), limit)
+        return content
+    if isinstance(part, Member):
+        return member(path, part, uri, limit)
+    checked(uri, path.stat().st_size, limit)
+    return path.read_bytes()
+
+
+def member(path: Path, part: Member, name: str, limit: int) -> bytes:
+    """The bytes of a member of an archive. name: for messages. Raises Unreadable where it is empty, or too large."""
+    checked(name, part.size, limit)
     with path.open("rb") as archive:
-        return tars.read(archive, member, limit)
+        return tars.read(archive, part, limit)
 
 
-def find(root: Path, uri: str) -> tuple[Path, tars.Member | None]:
-    """The file, or the archive and its member: `shards/0001.tar#0007.jpg`; a file of that very name comes first."""
-    name, member = tars.split(uri)
-    if not member or _is_file(root, uri):
+def find(root: Path, uri: str) -> tuple[Path, Member | Cell | None]:
+    """The file, and what of it is meant: `shards/0001.tar#0007.jpg`, `corpus.parquet#image/17`.
+
+    A file of that very name comes first.
+    """
+    (archive, name), (table, cell) = tars.split(uri), cells.split(uri)
+    if _is_file(root, uri) or not (name or cell):
         return inside(root, uri), None
-    archive = inside(root, name)
-    return archive, tars.find(archive, member)
+    if cell:
+        path = inside(root, table)
+        cells.check(path, cell)
+        return path, cell
+    path = inside(root, archive)
+    return path, tars.find(path, name)
 
 
 def inside(root: Path, uri: str) -> Path:

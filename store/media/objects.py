@@ -1,16 +1,21 @@
 """Media in the buckets of S3, Google Cloud Storage and Azure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable, Unreadable
 from store import places
 from store.buckets import Patience, brief, open_bucket
-from store.media.base import Current, Fetched, Stamp, Unreachable, checked, gather
+from store.media.base import Arriving, Current, Fetched, Stamp, Unreachable, checked, gather
 from store.settings import Media as MediaSettings
 
 if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore.store import ObjectStore
+
+_PART = 16_000_000
+"""Bytes of an archive that are fetched at a time, within the limits that one medium has."""
 
 
 class Objects:
@@ -23,34 +28,65 @@ class Objects:
 
     def get(self, uri: str, stamp: Stamp) -> Fetched:
         """Fetch an object. Raises Current where it is still what `stamp` stands for; Unreadable, Unreachable."""
-        from obstore import exceptions
+        name, limit = places.named(uri), self._settings.max_bytes
+        with _explained(name):
+            bucket, key = self._place(uri)
+            found = bucket.get(key, options=_unless(stamp))
+            checked(name, found.meta["size"], limit)
+            content = gather(name, (bytes(chunk) for chunk in found.stream()), limit)
+            return Fetched(content, Stamp(found.meta["e_tag"] or ""))
 
-        place, name = places.check(uri, self._settings.allow), places.named(uri)
-        try:
-            return self._get(places.root(place), "/".join(place.path), name, stamp)
-        except exceptions.NotModifiedError as error:
-            raise Current from error
-        except FileNotFoundError as error:
-            raise Unreadable(f"There is no {name}.", mend="Put it there, or correct the URI.") from error
-        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            mend = "Check the credentials in the environment, and what they may read."
-            raise Unreadable(f"{name} is refused: {brief(error)}", mend=mend) from error
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise Unreachable(f"{name} does not arrive: {brief(error)}", mend="Try again later.") from error
+    def archive(self, uri: str, stamp: Stamp) -> Arriving:
+        """Fetch an object part by part, all of one version. Raises as `get` does, the pieces too."""
+        name = places.named(uri)
+        with _explained(name):
+            bucket, key = self._place(uri)
+            first = bucket.get(key, options={**_unless(stamp), "range": (0, _PART)})
+            size, etag = first.meta["size"], first.meta["e_tag"] or ""
+            checked(name, size, self._settings.cache_bytes, "cache_bytes")
+            begun = bytes(first.bytes())
 
-    def _get(self, root: str, key: str, name: str, stamp: Stamp) -> Fetched:
-        known: GetOptions = {"if_none_match": stamp.etag} if stamp.etag else {}
-        found = self._bucket(root).get(key, options=known)
-        checked(name, found.meta["size"], self._settings.max_bytes)
-        content = gather(name, (bytes(chunk) for chunk in found.stream()), self._settings.max_bytes)
-        return Fetched(content, Stamp(found.meta["e_tag"] or ""))
+        def pieces() -> Iterator[bytes]:
+            yield begun
+            same: GetOptions = {"if_match": etag} if etag else {}
+            for start in range(len(begun), size, _PART):
+                with _explained(name):
+                    part = bucket.get(key, options={**same, "range": (start, min(start + _PART, size))})
+                    content = bytes(part.bytes())
+                yield content
 
-    def _bucket(self, root: str) -> "ObjectStore":
-        """The bucket, opened once."""
+        return Arriving(pieces(), Stamp(etag))
+
+    def _place(self, uri: str) -> "tuple[ObjectStore, str]":
+        """The bucket, opened once, and the key."""
+        place = places.check(uri, self._settings.allow)
+        root = places.root(place)
         if root not in self._buckets:
             try:
                 self._buckets[root] = open_bucket(root, patience=self._patience)
             except Mendable as error:
                 mend = "Check the credentials and addresses in the environment."
                 raise Unreadable(error.what, mend=mend) from error
-        return self._buckets[root]
+        return self._buckets[root], "/".join(place.path)
+
+
+def _unless(stamp: Stamp) -> "GetOptions":
+    return {"if_none_match": stamp.etag} if stamp.etag else {}
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn obstore's errors into Current, Unreadable and Unreachable."""
+    from obstore import exceptions
+
+    try:
+        yield
+    except exceptions.NotModifiedError as error:
+        raise Current from error
+    except FileNotFoundError as error:
+        raise Unreadable(f"There is no {name}.", mend="Put it there, or correct the URI.") from error
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+        mend = "Check the credentials in the environment, and what they may read."
+        raise Unreadable(f"{name} is refused: {brief(error)}", mend=mend) from error
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        raise Unreachable(f"{name} does not arrive: {brief(error)}", mend="Try again later.") from error

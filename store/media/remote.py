@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from label_configs.errors import Unreadable
-from store import places
+from store import places, tars
 from store.media import local
 from store.media.base import Fetched, Stamp
 from store.media.cache import Cache
@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from store.media.web import Web
 
 
+def archived(uri: str) -> tuple[str, str] | None:
+    """The archive in a bucket and its member that `s3://bucket/0001.tar#0007.jpg` names; None for other URIs."""
+    archive, name = tars.split(uri)
+    return (archive, name) if name and uri.partition("://")[0].lower() in places.BUCKETS else None
+
+
 class Remote:
     """Clients are made when the first URI of their kind is read. root: the workspace."""
 
     def __init__(self, root: Path, settings: MediaSettings) -> None:
-        self._settings, self._cache = settings, Cache(root / "media" / "cache", settings.fresh_for)
+        self._settings = settings
+        self._cache = Cache(root / "media" / "cache", settings.fresh_for, settings.cache_bytes)
         self._documents = root / settings.document_root
 
     def read(self, uri: str) -> bytes:
@@ -31,9 +38,18 @@ class Remote:
         on_disk = self._document(uri)
         if on_disk is not None:
             return on_disk
+        if found := archived(uri):
+            return self._member(*found)
         if not places.is_label_studio(uri):
             self._check(uri)
         return self._cache.get(uri, places.named(uri), self._settings.max_bytes, partial(self._fetch, uri))
+
+    def _member(self, archive: str, name: str) -> bytes:
+        """A member of an archive in a bucket, of which a copy is kept whole."""
+        self._check(archive)
+        path = self._cache.archive(archive, lambda stamp: self._objects.archive(archive, stamp))
+        called = places.named(archive)
+        return local.member(path, tars.find(path, name, called), f"{called}#{name}", self._settings.max_bytes)
 
     def _document(self, uri: str) -> bytes | None:
         """One of Label Studio's local files, where they lie on this machine."""

@@ -1,9 +1,13 @@
 """Media from elsewhere: fetched from allowed places only, within limits, kept, and asked about again."""
 
+import hashlib
+import io
+import os
 import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -16,10 +20,12 @@ import trustme
 from obstore.store import ObjectStore
 from shop import Handler, Shop
 
-from label_configs.errors import Unreadable
+from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item
 from store import places
-from store.media import Media
+from store.media import Media, objects
+from store.media.base import Stamp, Unreachable
+from store.media.objects import Objects
 from store.media.wire import is_public
 from store.settings import Media as MediaSettings
 
@@ -458,6 +464,92 @@ def test_several_processes_read_through_one_cache_at_the_same_time(server: Shop,
     assert not any(name.startswith(".") for name in left)
 
 
+# --- the cache's size
+
+MB = 1_000_000
+
+
+NAMES = {hashlib.sha256(name.encode() * MB).hexdigest(): name for name in "abcdef"}
+
+
+def kept(folder: Path) -> str:
+    """The letters that the copies are made of; nothing is read, which would be a use."""
+    found = [path.name for path in (folder / "media" / "cache").rglob("*") if path.is_file() and path.suffix != ".json"]
+    return "".join(sorted(NAMES.get(name, "?") for name in found))
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Make everything in the cache older, written and used so long ago."""
+    for path in (folder / "media" / "cache").rglob("*"):
+        status = path.stat()
+        os.utime(path, (status.st_atime - seconds, status.st_mtime - seconds))
+
+
+def test_of_too_many_copies_those_that_were_used_longest_ago_go(
+    server: Shop, reader: Callable[..., Media], tmp_path: Path
+) -> None:
+    for name in "abcdef":
+        server.answers[f"/{name}"] = lambda h: h.send(body=h.path[1:].encode() * MB)
+    media = reader(cache_bytes=5 * MB, fresh_for=1e6)
+    for name in "abcd":
+        media.read(sound(f"{server.url}/{name}"))
+    age(tmp_path, 1000)
+    media.read(sound(f"{server.url}/a"))
+    age(tmp_path, 1000)
+    assert kept(tmp_path) == "abcd"
+    for name in "ef":
+        media.read(sound(f"{server.url}/{name}"))
+    assert kept(tmp_path) == "adef"  # six are more than 5 MB, four within nine tenths of it
+    asked = len(server.asked)
+    assert media.read(sound(f"{server.url}/a"))[:1] == b"a"
+    assert len(server.asked) == asked
+    assert media.read(sound(f"{server.url}/b")) == b"b" * MB
+    assert len(server.asked) == asked + 1
+
+
+def test_what_is_in_use_or_being_written_is_kept_whatever_the_limit(
+    server: Shop, reader: Callable[..., Media], tmp_path: Path
+) -> None:
+    for name in "abc":
+        server.answers[f"/{name}"] = lambda h: h.send(body=h.path[1:].encode() * MB)
+    written = tmp_path / "media" / "cache" / "aa" / ".somebody.x"
+    written.parent.mkdir(parents=True)
+    written.write_bytes(b"w" * MB)
+    os.utime(written, (time.time() - 3600, time.time() - 3600))
+    media = reader(cache_bytes=MB)
+    for name in "abc":
+        assert media.read(sound(f"{server.url}/{name}")) == name.encode() * MB
+    assert kept(tmp_path) == "?abc"
+    age(tmp_path, 100_000)
+    media.read(sound(f"{server.url}/a"))
+    assert kept(tmp_path) == "a"
+
+
+def test_several_processes_read_and_trim_one_cache_at_the_same_time(server: Shop, tmp_path: Path) -> None:
+    for name in "0123456789":
+        server.answers[f"/{name}"] = lambda h: h.send(body=h.path[1:].encode() * 100_000)
+    command = [sys.executable, "-c", TRIM, str(tmp_path), f"{server.url}/"]
+    children = [subprocess.Popen(command) for _ in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+    left = [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in left) < 600_000
+    assert not any(path.name.startswith(".") for path in left)
+
+
+TRIM = """
+import sys
+from pathlib import Path
+from label_configs.records import Item
+from store.media import Media, trim
+from store.settings import Media as MediaSettings
+trim._IN_USE = 0.0  # nothing is spared
+media = Media(Path(sys.argv[1]), MediaSettings(allow=(sys.argv[2],), cache_bytes=500_000))
+for number in range(100):
+    name = str(number * 7 % 10)
+    assert media.read(Item(doc_id="d", modality="audio", uri=sys.argv[2] + name)) == name.encode() * 100_000
+"""
+
+
 # --- Label Studio
 
 JWT = "head.body.sign"
@@ -564,6 +656,107 @@ def test_a_bucket_without_an_account_is_unreadable(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     media = Media(tmp_path, MediaSettings(allow=("az://container/",)))
     assert "Account must be specified" in refused(media, "azure-blob://container/a.mp3")
+
+
+# --- archives in buckets
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return made.getvalue()
+
+
+SHARD = "s3://media/shards/0001.tar"
+
+
+def sharded(folder: Path, **more: Any) -> Media:
+    return Media(folder, MediaSettings(allow=("s3://media/shards/",), **more))
+
+
+def test_members_of_an_archive_in_a_bucket_are_read_from_one_copy_of_it(
+    bucket: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {f"{n:04d}.mp3": os.urandom(1000) for n in range(20)}
+    bucket.put("shards/0001.tar", archive({**members, "sub/../a b#.jpg": BYTES}))
+    media = sharded(tmp_path)
+    assert media.read(sound(f"{SHARD}#0000.mp3")) == members["0000.mp3"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody is there any more
+    for again in (media, sharded(tmp_path)):
+        assert [again.read(sound(f"{SHARD}#{name}")) for name in members] == [*members.values()]
+        assert again.read(sound(f"{SHARD}#sub/../a b#.jpg")) == BYTES
+
+
+def test_an_archive_larger_than_a_part_is_fetched_in_parts(
+    bucket: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {f"{n:04d}.mp3": os.urandom(1000) for n in range(20)}
+    whole = archive(members)
+    bucket.put("shards/0001.tar", whole)
+    for size in (len(whole) - 1, len(whole), len(whole) + 1, 7001):
+        monkeypatch.setattr(objects, "_PART", size)
+        media = sharded(tmp_path / str(size), max_bytes=1000)
+        assert [media.read(sound(f"{SHARD}#{name}")) for name in members] == [*members.values()]
+
+
+def test_an_archive_is_asked_about_and_replaced_when_it_has_changed(bucket: ObjectStore, tmp_path: Path) -> None:
+    bucket.put("shards/0001.tar", archive({"a.mp3": b"old"}))
+    media = sharded(tmp_path, fresh_for=0)
+    assert [media.read(sound(f"{SHARD}#a.mp3")) for _ in range(2)] == [b"old", b"old"]
+    bucket.put("shards/0001.tar", archive({"b.mp3": bytes(5000), "a.mp3": b"newer"}))
+    assert media.read(sound(f"{SHARD}#a.mp3")) == b"newer"
+
+
+def test_a_version_that_is_replaced_while_it_arrives_is_not_mixed_with_the_next(
+    bucket: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("shards/0001.tar", archive({"a.mp3": b"old" * 1000}))
+    monkeypatch.setattr(objects, "_PART", 1000)
+    arriving = Objects(MediaSettings(allow=("s3://media/",))).archive(SHARD, Stamp())
+    next(arriving.pieces)
+    bucket.put("shards/0001.tar", archive({"a.mp3": b"new" * 1000}))
+    with pytest.raises(Unreachable, match="does not arrive"):
+        next(arriving.pieces)
+
+
+def test_of_an_archive_in_a_bucket_what_is_missing_damaged_too_large_or_not_allowed_is_refused(
+    bucket: ObjectStore, tmp_path: Path
+) -> None:
+    whole = archive({"a.mp3": b"whole", "empty.mp3": b"", "large.mp3": bytes(1000)})
+    bucket.put("shards/0001.tar", whole)
+    bucket.put("shards/0002.tar", whole[:2100])
+    bucket.put("shards/0003.tar", b"no archive at all" * 100)
+    media = sharded(tmp_path, max_bytes=999)
+    for uri, said in {
+        f"{SHARD}#b.mp3": f"{SHARD} has no file b.mp3",
+        f"{SHARD}#empty.mp3": f"{SHARD}#empty.mp3 has 0 bytes",
+        f"{SHARD}#large.mp3": f"{SHARD}#large.mp3 has 1000 bytes; at least 1 and at most 999 are read",
+        "s3://media/shards/0002.tar#large.mp3": "0002.tar has no file large.mp3",
+        "s3://media/shards/0003.tar#a.mp3": "0003.tar has no file a.mp3",
+        "s3://media/shards/none.tar#a.mp3": "There is no s3://media/shards/none.tar",
+        "s3://media/0001.tar#a.mp3": "no entry of allow covers it",
+        "s3://media/shards/../0001.tar#a.mp3": "is refused",
+    }.items():
+        assert said in refused(media, uri)
+    assert media.read(sound("s3://media/shards/0002.tar#a.mp3")) == b"whole"
+    said = refused(sharded(tmp_path / "other", cache_bytes=len(whole) - 1), f"{SHARD}#a.mp3")
+    assert "raise cache_bytes under [media]" in said
+
+
+def test_sound_in_an_archive_in_a_bucket_is_put_where_browsers_get_it(bucket: ObjectStore, tmp_path: Path) -> None:
+    bucket.put("shards/0001.tar", archive({"a.mp3": BYTES}))
+    shown = sharded(tmp_path).shown(sound(f"{SHARD}#a.mp3"))
+    assert shown.startswith("/data/local-files/?d=media/thumbs/")
+    assert (tmp_path / shown.partition("=")[2]).read_bytes() == BYTES
+    with pytest.raises(Mendable, match="The browser cannot reach"):
+        sharded(tmp_path, serve="http").shown(sound(f"{SHARD}#a.mp3"))
+
+
+# --- buckets that do not answer
 
 
 def test_a_bucket_that_does_not_answer_is_unreachable_and_a_copy_serves_meanwhile(

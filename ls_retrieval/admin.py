@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from label_configs.errors import Mendable
 from ls_retrieval import compose
 from store import secrets, settings
+from store.media import Media
 from store.settings import Project
 from store.workspace import Workspace
-from sync import projects
+from sync import media_storage, projects
 
 
 class Wanted(NamedTuple):
@@ -47,6 +48,8 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
             (root / "media").mkdir(exist_ok=True)
             projects.ensure_media(client, there, root / "media")
             yield f"media: Label Studio serves {root / 'media'}"
+        if workspace.settings.media.serve == "s3" and {there.query, there.candidates} != {"text"}:
+            yield from media_storage.ensure(client, there, Media(root, workspace.settings.media))
         if wanted.backend:
             projects.ensure_backend(client, there, _backend(wanted.backend))
             yield f"ML backend: {wanted.backend}"
@@ -58,6 +61,8 @@ def _plan(root: Path, wanted: Wanted) -> Iterator[str]:
     yield f"would make missing files in {root}"
     asked = "{form}, {query} to {candidates}, {mode}".format(**wanted.settings)
     yield f"would {'update' if wanted.name in known else 'make'} the project {wanted.name}: {asked}"
+    if workspace.settings_path.exists() and workspace.settings.media.serve == "s3":
+        yield f"would let Label Studio read {workspace.settings.media.to}"
     if wanted.backend:
         yield f"would connect the ML backend {wanted.backend}"
 

@@ -102,6 +102,10 @@ class Media:
                     problems.append(f"{name}: {error.what}")
         return problems
 
+    def open_shelf(self) -> None:
+        """Put a first file where thumbnails go, a note on what lies there. Raises Mendable where it takes none."""
+        self._shelf.put("about.txt", b"Pictures and media of annotators' cards, made by ls-retrieval.\n")
+
     def check_shelf(self) -> None:
         """Raise Mendable where thumbnails go to a bucket that does not answer."""
         self._shelf.check()

@@ -33,6 +33,10 @@ class Current(Exception):
     """Said instead of a medium that is still what the stamp stands for."""
 
 
+class Refused(Unreadable):
+    """A medium that exists or not: who asks may not have it."""
+
+
 class Unreachable(Unreadable):
     """A place that does not answer now, and may later."""
 

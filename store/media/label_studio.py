@@ -4,7 +4,7 @@ import time
 
 from label_configs.errors import Mendable, Unreadable
 from store import places, secrets
-from store.media.base import Fetched, Stamp, Unreachable
+from store.media.base import Fetched, Refused, Stamp, Unreachable
 from store.media.web import Asked, Web
 from store.places import Place
 from store.settings import Media as MediaSettings
@@ -26,7 +26,13 @@ class LabelStudio:
     def get(self, uri: str, stamp: Stamp) -> Fetched:
         """Fetch an upload or a local file. Raises Current where it is still what `stamp` stands for."""
         headers = {"Authorization": self._authorization()}
-        return self._web.get(Asked(self._url + uri, self._check, stamp, headers))
+        try:
+            return self._web.get(Asked(self._url + uri, self._check, stamp, headers))
+        except Refused as error:
+            raise _refused() from error
+        except Unreachable as error:
+            mend = "Try again later; Label Studio also answers 500 for an upload that it no longer has."
+            raise Unreachable(error.what, mend=mend) from error
 
     def _check(self, uri: str) -> Place:
         place = places.parse(uri)
@@ -61,5 +67,6 @@ def _given(name: str) -> str:
 def _refused() -> Unreadable:
     return Unreadable(
         "Label Studio does not give its media to this token.",
+        why="It is wrong or revoked, a legacy token where those are switched off, or of somebody who may not see them.",
         mend="Make a personal access token under Account & Settings, and export LABEL_STUDIO_API_KEY=…",
     )

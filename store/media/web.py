@@ -14,7 +14,7 @@ import tenacity
 
 from label_configs.errors import Unreadable
 from store import places
-from store.media.base import Current, Fetched, Stamp, Unreachable, checked, gather
+from store.media.base import Current, Fetched, Refused, Stamp, Unreachable, checked, gather
 from store.media.wire import Deadline, Guarded
 from store.places import Place
 from store.settings import Media as MediaSettings
@@ -24,6 +24,7 @@ Check = Callable[[str], Place]
 """Takes a URI apart that may be fetched; raises Unreadable for others."""
 _HOPS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
+_REFUSED = {401, 403}
 _LATER = {408, 425, 429, 500, 502, 503, 504}
 _ANSWER = 1_000_000
 _KEPT = "/%:@!$&'()*+,;=~?-._[]"
@@ -100,7 +101,8 @@ class Web:
         if answer.status == 304 and asked.stamp != Stamp():
             raise Current
         if answer.status != 200:
-            raise Unreadable(f"{name} cannot be fetched: the server answers {answer.status}.")
+            kind = Refused if answer.status in _REFUSED else Unreadable
+            raise kind(f"{name} cannot be fetched: the server answers {answer.status}.")
         if found.get("content-encoding", "identity").lower() != "identity":
             raise Unreadable(f"{name} comes packed ({found['content-encoding'][:20]}), which was not asked for.")
         announced = found.get("content-length", "")

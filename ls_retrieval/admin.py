@@ -8,6 +8,7 @@ from label_configs.errors import Mendable
 from ls_retrieval import compose
 from store import secrets, settings
 from store.media import Media
+from store.settings import Media as MediaSettings
 from store.settings import Project
 from store.workspace import Workspace
 from sync import media_storage, projects
@@ -48,7 +49,7 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
             (root / "media").mkdir(exist_ok=True)
             projects.ensure_media(client, there, root / "media")
             yield f"media: Label Studio serves {root / 'media'}"
-        if workspace.settings.media.serve == "s3" and {there.query, there.candidates} != {"text"}:
+        if media_storage.wanted(workspace.settings.media, there.query, there.candidates):
             yield from media_storage.ensure(client, there, Media(root, workspace.settings.media))
         if wanted.backend:
             projects.ensure_backend(client, there, _backend(wanted.backend))
@@ -61,8 +62,9 @@ def _plan(root: Path, wanted: Wanted) -> Iterator[str]:
     yield f"would make missing files in {root}"
     asked = "{form}, {query} to {candidates}, {mode}".format(**wanted.settings)
     yield f"would {'update' if wanted.name in known else 'make'} the project {wanted.name}: {asked}"
-    if workspace.settings_path.exists() and workspace.settings.media.serve == "s3":
-        yield f"would let Label Studio read {workspace.settings.media.to}"
+    media = workspace.settings.media if workspace.settings_path.exists() else MediaSettings()
+    if media_storage.wanted(media, wanted.settings["query"], wanted.settings["candidates"]):
+        yield f"would let Label Studio read {media.to}"
     if wanted.backend:
         yield f"would connect the ML backend {wanted.backend}"
 

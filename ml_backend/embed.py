@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Modality, Query
-from ml_backend.encoders.base import Encoder
+from ml_backend.encoders.base import Encoder, Vectors
 from ml_backend.vectors import VectorStore, clip_key, key
 from store.media import Clip, Content, Media
 
@@ -101,13 +103,23 @@ def _encode(
         return
     keys = list(fresh)
     try:
-        store.add(keys, encoder.encode(modality, list(fresh.values())))
+        _keep(keys, encoder.encode(modality, list(fresh.values())), store, found)
     except Unreadable as error:
         if len(keys) == 1:
             _leave_out(keys[0], error.line, found)
             return
         for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
             _encode(modality, {k: fresh[k] for k in half}, encoder, store, found)
+
+
+def _keep(keys: list[bytes], vectors: Vectors, store: VectorStore, found: Embedded) -> None:
+    """Keep the vectors of a batch but for those that are not finite; of several, one at least must be."""
+    finite = np.isfinite(vectors).all(axis=1)
+    if len(keys) > 1 and not finite.any():
+        store.add(keys, vectors)  # which says what to do about the encoder
+    store.add([keys[n] for n in np.flatnonzero(finite)], vectors[finite])
+    for n in np.flatnonzero(~finite):
+        _leave_out(keys[n], "The encoder gives it a vector that is not finite. Replace it, or leave it out.", found)
 
 
 def _leave_out(content_key: bytes, reason: str, found: Embedded) -> None:

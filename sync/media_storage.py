@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
+from label_configs.records import Shown
 from store import secrets
 from store.media import Media
+from store.settings import Media as MediaSettings
 from store.settings import Project
 from sync.label_studio import ONCE, explained
 
@@ -31,6 +33,11 @@ class Bucket(NamedTuple):
     prefix: str
 
 
+def wanted(settings: MediaSettings, query: Shown, candidates: Shown) -> bool:
+    """Whether a project of these modalities needs a storage."""
+    return settings.serve == "s3" and {query, candidates} != {"text"}
+
+
 def ensure(client: "LabelStudio", project: Project, media: Media) -> Iterator[str]:
     """Let Label Studio show what lies in `[media] to` to the project's annotators; a line on what was done and sent.
 
@@ -48,11 +55,11 @@ def ensure(client: "LabelStudio", project: Project, media: Media) -> Iterator[st
         if there and ours is None:
             yield f"media: Label Studio reads s3://{bucket.name} by the storage {there[0].title or there[0].id!r}"
             return
-        wanted, how = _wanted(bucket, presign=media.settings.presign)
+        fields, how = _fields(bucket, presign=media.settings.presign)
         if ours is None or ours.id is None:
-            client.import_storage.s3.create(project=project.id, request_options={**ONCE, **how}, **wanted)
+            client.import_storage.s3.create(project=project.id, request_options={**ONCE, **how}, **fields)
         else:
-            client.import_storage.s3.update(ours.id, project=project.id, request_options=how, **wanted)
+            client.import_storage.s3.update(ours.id, project=project.id, request_options=how, **fields)
     yield f"media: Label Studio reads {media.settings.to}; {_sent()}"
 
 
@@ -63,9 +70,9 @@ def parse(url: str) -> Bucket:
     return Bucket(scheme, name, prefix.strip("/"))
 
 
-def _wanted(bucket: Bucket, *, presign: bool) -> tuple[dict[str, Any], Any]:
+def _fields(bucket: Bucket, *, presign: bool) -> tuple[dict[str, Any], Any]:
     """The storage's fields, and those that the SDK sends under another name than the server reads."""
-    wanted = {
+    fields = {
         "title": TITLE,
         "bucket": bucket.name,
         "prefix": bucket.prefix,
@@ -75,7 +82,7 @@ def _wanted(bucket: Bucket, *, presign: bool) -> tuple[dict[str, Any], Any]:
         "region_name": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "",
         **{f"aws_{name.lower()}": value for name, value in _credentials()[1].items()},
     }
-    return wanted, {"additional_body_parameters": {"s3_endpoint": _endpoint()}}
+    return fields, {"additional_body_parameters": {"s3_endpoint": _endpoint()}}
 
 
 def _endpoint() -> str:

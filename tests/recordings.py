@@ -27,6 +27,7 @@ def film(
     container: str = "mp4",
     rate: int = 10,
     options: dict[str, str] | None = None,
+    pixels: str = "yuv420p",
 ) -> bytes:
     """A film of these pictures, at these seconds, or evenly at a rate."""
     out = io.BytesIO()
@@ -38,7 +39,7 @@ def film(
             options={"deadline": "realtime"} | (options or {}) if container == "webm" else options or {},
         )
         stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, clock)
         for n, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")

@@ -126,6 +126,19 @@ def test_a_film_that_is_marked_as_rotated_is_turned_upright(degrees: int, corner
     assert colour(picture.getpixel((int(corner[0] * picture.width), int(corner[1] * picture.height)))) == "red"
 
 
+def test_an_animated_picture_is_a_film() -> None:
+    written = io.BytesIO()
+    pictures = [Image.new("RGB", (64, 48), shade) for shade in (RED, GREEN, BLUE)]
+    pictures[0].save(written, "GIF", save_all=True, append_images=pictures[1:], duration=[1000, 1000, 4000])
+    assert seen(written.getvalue(), 6) == ["red", "green", "blue", "blue", "blue", "blue"]
+    assert seen(Clip(written.getvalue(), 1.0, 2.0), 2) == ["green", "green"]
+
+
+@pytest.mark.parametrize("depth", ["yuv420p10le", "yuv444p10le", "yuv422p"])
+def test_a_film_of_ten_bits_or_finer_colour_is_seen_as_any_other(depth: str) -> None:
+    assert seen(film([plain(RED)] * 10 + [plain(BLUE)] * 10, pixels=depth), 2) == ["red", "blue"]
+
+
 # what cannot be decoded
 
 

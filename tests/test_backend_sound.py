@@ -1,10 +1,13 @@
 """The sound of real recordings as samples: rates, channels and stretches, and what is said of those without any."""
 
+import io
+
 import numpy as np
 import pytest
 import recordings
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from recordings import RED, pitch, sound, sounding, tone, wave
 
 from label_configs.errors import Unreadable
@@ -78,6 +81,35 @@ def test_a_stretch_of_a_wave_is_exact_to_the_sample() -> None:
     assert heard(Clip(wave(noise), 3.0, 4.5)) == pytest.approx(noise[48_000:72_000], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("codec", "step"),
+    [("pcm_u8", 2**-7), ("pcm_s24le", 2**-23), ("pcm_s32le", 2**-24), ("pcm_f64le", 2**-24), ("pcm_mulaw", 2**-5)],
+)
+def test_samples_of_any_depth_are_heard_to_its_last_step(codec: str, step: float) -> None:
+    assert heard(sound(tone(1), codec=codec)) == pytest.approx(tone(1), abs=step)
+
+
+def test_a_sound_of_a_varying_bit_rate_is_as_long_as_it_is_and_its_stretches_lie_where_they_are() -> None:
+    quiet = np.zeros(48_000 * 2, np.float32)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000 * 2).astype(np.float32)
+    parts = np.concatenate([quiet, noise, tone(2, 400, 48_000), quiet])
+    content = sound(parts, 48_000, container="mp3", codec="libmp3lame", options={"abr": "1", "b": "96000"})
+    assert len({frame_bits(content, at) for at in frames_of(content)}) > 2
+    assert len(heard(content)) == pytest.approx(8 * 16_000, rel=0.02)
+    for part in np.array_split(heard(Clip(content, 4.1, 5.9)), 3):
+        assert pitch(part, 16_000) == pytest.approx(400, abs=5)
+
+
+def frames_of(mp3: bytes) -> list[int]:
+    """Where frames of MPEG-1 layer III at 48 kHz begin."""
+    return [n for n in range(len(mp3) - 3) if mp3[n : n + 2] == b"\xff\xfb" and mp3[n + 2] >> 2 & 3 == 1]
+
+
+def frame_bits(mp3: bytes, at: int) -> int:
+    """The index of a frame's bit rate."""
+    return mp3[at + 2] >> 4
+
+
 def test_a_film_is_heard_by_its_sound() -> None:
     found = heard(sounding([RED, RED], tone(2)))
     assert pitch(found, 16_000) == pytest.approx(440, abs=2)
@@ -108,6 +140,12 @@ def test_an_ogg_whose_last_packet_ends_before_it_begins_is_no_longer_than_it_is(
 )
 def test_what_is_no_sound_is_refused(content: bytes) -> None:
     assert "is no audio that can be read" in refused(content)
+
+
+def test_a_picture_that_is_called_a_sound_is_refused() -> None:
+    written = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(written, "PNG")
+    assert "is no audio that can be read" in refused(written.getvalue())
 
 
 def test_a_film_without_sound_is_refused() -> None:

@@ -269,6 +269,23 @@ def test_what_is_broken_is_named_and_the_rest_goes_on(store: VectorStore, media:
     assert sorted(found.broken[1:]) == ["broken (y.png): it is broken Mend it.", "too (y.png): it is broken Mend it."]
 
 
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_a_content_whose_vector_is_not_finite_is_left_out_alone(store: VectorStore, media: Reader, batch: int) -> None:
+    encoder = Table({"red": [1, 0], "odd": [np.nan, 1], "blue": [0, 1]})
+    records = [Item(doc_id=word, text=word) for word in ("red", "odd", "blue")]
+    found = embed(records, encoder, store, media, batch=batch)
+    assert [r.doc_id for r in found.records if isinstance(r, Item)] == ["red", "blue"]
+    assert store.get(found.keys).tolist() == [[1, 0], [0, 1]]
+    assert found.broken == ["odd: The encoder gives it a vector that is not finite. Replace it, or leave it out."]
+
+
+def test_an_encoder_that_gives_nothing_finite_stops_at_its_first_batch(store: VectorStore, media: Reader) -> None:
+    encoder = Table({word: [np.inf, 0] for word in ("red", "blue", "green")})
+    with pytest.raises(Mendable, match="The encoder returned vectors that are not finite"):
+        embed([Item(doc_id=word, text=word) for word in ("red", "blue", "green")], encoder, store, media, batch=2)
+    assert encoder.asked == ["red", "blue"]
+
+
 def test_a_crash_loses_the_batch_in_hand_alone(store: VectorStore, media: Reader) -> None:
     records = [Item(doc_id=word, text=word) for word in ("red", "blue", "green")]
     with pytest.raises(KeyError, match="green"):

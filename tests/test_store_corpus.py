@@ -1,11 +1,15 @@
 """Corpus and queries: BEIR's files as they are; every bad line named at once."""
 
 import base64
+import csv
+import gzip
 import io
 import json
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +22,7 @@ from hypothesis import strategies as st
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Query, digest
 from store import corpus
-from store.corpus import rows
+from store.corpus import FILES, rows
 from store.media import Media
 from store.settings import Media as MediaSettings
 from store.workspace import Workspace
@@ -481,6 +485,123 @@ def test_a_query_whose_medium_lies_in_parquet_needs_an_id_for_a_rows_number_is_n
     assert [query.text for query in corpus.queries(tmp_path / "text.parquet").records] == ["an owl"]
 
 
+# --- any reader
+
+
+def table_of(path: Path, ids: Sequence[str | None]) -> Path:
+    """A corpus of texts under these ids, in the kind that the name tells."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table({"_id": pa.array(ids, pa.string()), "text": ["x"] * len(ids)}), path)
+        return path
+    if path.suffix == ".jsonl":
+        return written(path, "".join(json.dumps({"_id": i, "text": "x"}) + "\n" for i in ids))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",").writerows(
+            [("_id", "text"), *((i, "x") for i in ids)]
+        )
+    return path
+
+
+IDS = ["a b", " a b", "größe/日本 🦉", 'quote"d, with; all|', "-1", "1.0", "NaN", "null", "x" * 5000]
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_ids_are_kept_letter_by_letter_with_their_spaces_and_in_any_script(tmp_path: Path, suffix: str) -> None:
+    path = table_of(tmp_path / f"corpus{suffix}", IDS)
+    assert [item.doc_id for item in records(path)] == IDS
+    assert [query.query_id for query in corpus.queries(path).records] == IDS
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_ids_that_are_missing_or_there_twice_are_named_by_every_reader(tmp_path: Path, suffix: str) -> None:
+    path = table_of(tmp_path / f"corpus{suffix}", ["a b", None, "", " ", "a b", "a  b"])
+    read = corpus.items(path, max_broken=0.9)
+    assert [item.doc_id for item in read.records] == ["a b", "a  b"]
+    first, *places = [f"corpus{suffix}, {'row' if suffix == '.parquet' else 'line'} {n}" for n in PLACES[suffix]]
+    missing = [f"{place}: the row has no _id" for place in places[:3]]
+    assert read.broken == [*missing, f"{places[3]}: doc_id 'a b' stands in {first} already"]
+
+
+PLACES = {".jsonl": range(1, 6), ".csv": range(2, 7), ".tsv": range(2, 7), ".parquet": range(1, 6)}
+
+
+def test_tasks_of_one_id_in_an_export_are_named(tmp_path: Path) -> None:
+    tasks = [
+        {"id": 1, "data": {"text": "x"}},
+        {"id": 1, "data": {"text": "y"}},
+        {"id": 2, "data": {"_id": "a b", "t": "z"}},
+    ]
+    read = corpus.items(written(tmp_path / "corpus.label-studio.json", json.dumps(tasks)), max_broken=0.5)
+    assert [item.doc_id for item in read.records] == ["1", "a b"]
+    name = "corpus.label-studio.json, task 1"
+    assert read.broken == [f"{name}: doc_id '1' stands in {name} already"]
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Whole files of every kind, of twenty texts under ids of one letter, and of others that are no corpus."""
+    folder, ids = tmp_path_factory.mktemp("kinds"), "abcdefghijklmnopqrst"
+    made = {suffix: table_of(folder / f"corpus{suffix}", [*ids]).read_bytes() for suffix in FILES}
+    made[".label-studio.json"] = json.dumps(
+        [{"id": n, "data": {"_id": i, "text": "x"}} for n, i in enumerate(ids)]
+    ).encode()
+    made["/0.tar"] = shard(folder / "0.tar", *((f"{i}.txt", b"x") for i in ids)).read_bytes()
+    others = {"png": PIXEL, "gzip": gzip.compress(made[".jsonl"]), "zeros": bytes(3000), "empty": b""}
+    return made | others | {"utf-16": made[".csv"].decode().encode("utf-16")}
+
+
+READ_AS = [*FILES, ".label-studio.json", "/0.tar"]
+
+
+def outcome(folder: Path, kind: str, content: bytes) -> list[str]:
+    """The ids that are read of a file in that kind's name, as far as its rows are sound; none where it is refused."""
+    path = written(folder / f"corpus{kind}", content)
+    try:
+        return [item.doc_id for item in corpus.items(path.parent if kind == "/0.tar" else path, max_broken=1.0).records]
+    except Unreadable:
+        return []
+
+
+@pytest.mark.parametrize("kind", READ_AS)
+def test_a_file_that_is_not_what_its_name_says_is_refused_or_every_row_named(
+    tmp_path: Path, kind: str, kinds: dict[str, bytes]
+) -> None:
+    assert outcome(tmp_path, kind, kinds[kind]) == [*"abcdefghijklmnopqrst"]
+    of_one_kind = {".csv", ".tsv"}  # whose delimiter is found out
+    for other in kinds.keys() - {kind} - (of_one_kind if kind in of_one_kind else set()):
+        assert outcome(tmp_path, kind, kinds[other]) == [], other
+
+
+@pytest.mark.parametrize("kind", READ_AS)
+def test_of_a_file_that_is_cut_off_anywhere_no_row_is_made_up(
+    tmp_path: Path, kind: str, kinds: dict[str, bytes]
+) -> None:
+    whole = kinds[kind]
+    for end in {*range(0, len(whole), len(whole) // 40 + 1), len(whole) - 1}:
+        found = outcome(tmp_path, kind, whole[:end])
+        assert found == [*"abcdefghijklmnopqrst"][: len(found)]
+
+
+@pytest.mark.parametrize("kind", READ_AS)
+def test_a_file_with_any_bytes_overwritten_is_read_or_refused(
+    tmp_path: Path, kind: str, kinds: dict[str, bytes]
+) -> None:
+    random = Random(kind)
+    for _ in range(60):
+        content = bytearray(kinds[kind])
+        place = random.randrange(len(content))
+        content[place : place + 4] = random.randbytes(random.randint(1, 4))
+        outcome(tmp_path, kind, bytes(content))
+
+
+def test_a_long_text_in_a_table_is_read_and_a_quote_that_is_never_closed_stops_at_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "corpus.csv", f"_id,text\na,{'x' * 1_000_000}\nb,y\n")
+    assert [len(item.text) for item in records(path)] == [1_000_000, 1]
+    path = written(tmp_path / "corpus.csv", '_id,text\na,x\nb,"open\n' + "c,x\n" * 5_000_000)
+    with pytest.raises(Unreadable, match="From line 3 on it cannot be told what a row is"):
+        corpus.items(path, max_broken=1.0)
+
+
 # --- folders and shards
 
 
@@ -576,6 +697,10 @@ def test_what_is_broken_in_shards_is_named(tmp_path: Path) -> None:
     whole = (tmp_path / "corpus" / "1.tar").read_bytes()
     (tmp_path / "corpus" / "1.tar").write_bytes(whole[:5000])
     written(tmp_path / "corpus" / "2.tar", b"no archive" * 200)
+    shard(
+        tmp_path / "corpus" / "4.tar", ("f.jpg", b"x"), ("f.txt", bytes(1_000_001)), ("g.jpg", b"x"), ("g.json", b"[")
+    )
+    written(tmp_path / "corpus" / "5.tar", b"")
     written(tmp_path / "corpus" / "3.jpg", b"x")
     read = corpus.items(tmp_path / "corpus", max_broken=1.0)
     assert [item.uri for item in read.records] == [f"corpus/{twice.name}#a.jpg", f"corpus/{twice.name}#b.jpg"]
@@ -587,6 +712,9 @@ def test_what_is_broken_in_shards_is_named(tmp_path: Path) -> None:
     ]
     assert read.broken[4].startswith("corpus/2.tar: 2.tar is no tar archive, or damaged")
     assert read.broken[5] == "corpus/3.jpg: it lies beside shards, which hold all of the corpus"
+    assert read.broken[6] == "corpus/4.tar#f: its caption or metadata are longer than 1000000 bytes"
+    assert read.broken[7].startswith("corpus/4.tar#g: Expecting value")
+    assert read.broken[8:] == ["corpus/5.tar: 5.tar is no tar archive, or damaged: empty file."]
 
 
 # --- exports of Label Studio

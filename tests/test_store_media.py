@@ -74,6 +74,22 @@ def media(tmp_path: Path) -> Media:
 # --- pictures
 
 
+RED_16 = (65535, 0, 0)
+
+
+def png16(pixel: tuple[int, ...]) -> bytes:
+    """A PNG of 4 x 2 pixels of three or four channels of 16 bits, which Pillow reads and does not write."""
+    header = struct.pack(">IIBBBBB", 4, 2, 16, 2 if len(pixel) == 3 else 6, 0, 0, 0)
+    line = b"\0" + struct.pack(f">{len(pixel)}H", *pixel) * 4
+    parts = {b"IHDR": header, b"IDAT": zlib.compress(line * 2), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts.items())
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A part of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 PICTURES = {
     "rgb": (encoded(Image.new("RGB", (4, 2), RED)), RED),
     "bit": (encoded(Image.new("1", (4, 2), 1)), WHITE),
@@ -90,6 +106,10 @@ PICTURES = {
     "16-white": (encoded(Image.new("I;16", (4, 2), 65535)), WHITE),
     "16-tiff": (encoded(Image.new("I;16", (4, 2), 128 * 257), "TIFF"), GREY),
     "cmyk": (encoded(Image.new("CMYK", (4, 2), (0, 255, 255, 0)), "TIFF"), RED),
+    "cmyk-jpeg": (encoded(Image.new("CMYK", (4, 2), (0, 255, 255, 0)), "JPEG", quality=100, subsampling=0), RED),
+    "16-rgb": (png16((*RED_16,)), RED),
+    "16-clear": (png16((*RED_16, 0)), WHITE),
+    "16-half": (png16((0, 0, 0, 127 * 257)), GREY),
 }
 
 
@@ -100,14 +120,20 @@ def test_every_kind_of_picture_becomes_rgb_on_white(content: bytes, colour: tupl
     assert picture.getcolors() == [(8, colour)]
 
 
-def test_a_picture_that_exif_calls_rotated_is_turned_upright() -> None:
+CORNERS = {1: (0, 0), 2: (3, 0), 3: (3, 1), 4: (0, 1), 5: (0, 0), 6: (1, 0), 7: (1, 3), 8: (0, 3)}
+"""Where EXIF's orientations bring the top left of 4 x 2 pixels; from 5 on they lie on their side."""
+
+
+@pytest.mark.parametrize("orientation", CORNERS)
+def test_a_picture_that_exif_calls_rotated_or_mirrored_is_turned_upright(orientation: int) -> None:
     lying = Image.new("RGB", (4, 2), WHITE)
     lying.putpixel((0, 0), RED)
     exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turn by 90 degrees clockwise, which brings the top left to the top right
+    exif[0x0112] = orientation
     upright = decode(encoded(lying, exif=exif), "x", LIMIT)
-    assert upright.size == (2, 4)
-    assert upright.getpixel((1, 0)) == RED
+    assert upright.size == ((4, 2) if orientation < 5 else (2, 4))
+    assert upright.getpixel(CORNERS[orientation]) == RED
+    assert set(upright.getcolors() or ()) == {(1, RED), (7, WHITE)}
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"<svg xmlns='x'/>", b"GIF89a"])
@@ -161,9 +187,6 @@ def test_what_a_picture_is_called_does_not_matter(media: Media) -> None:
 
 
 def test_a_small_file_that_says_it_is_huge_is_refused_before_it_is_unpacked() -> None:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     side = 60_000
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10_000_000))) + chunk(b"IEND", b"")

@@ -38,6 +38,13 @@ def test_the_starter_sets_an_encoder_and_two_gates_and_shows_the_defaults_of_the
     assert settings.load(written(tmp_path, settings.starter())) == expected
 
 
+@pytest.mark.parametrize("again", ["[encoders.clip]", '[encoders."clip"]', "[encoders]\nclip.model = 'y'"])
+def test_two_encoders_of_one_name_are_refused(tmp_path: Path, again: str) -> None:
+    said = refused(written(tmp_path, f"[encoders.clip]\nmodel = 'x'\n{again}\nmodel = 'y'\n"))
+    assert "is not TOML" in said.what
+    assert "encoders" in said.what or "clip" in said.what
+
+
 def test_every_problem_is_told_with_its_place(tmp_path: Path) -> None:
     text = """
 colour = "red"

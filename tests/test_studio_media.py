@@ -199,6 +199,7 @@ def test_init_makes_one_storage_on_the_bucket_says_what_it_sent_and_keeps_no_sec
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very secret")
     workspace = started(tmp_path)
+    assert list(init(tmp_path, WANTED, dry_run=True))[-1] == "would let Label Studio read s3://media/thumbs"
     said = list(init(tmp_path, WANTED))[-1]
     assert said == (
         "media: Label Studio reads s3://media/thumbs; it was sent AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "

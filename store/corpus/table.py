@@ -18,7 +18,8 @@ _METADATA = "metadata."
 
 
 def read(path: Path) -> Entries:
-    """The rows of a file. Raises Unreadable where its header has no column that is known."""
+    """The rows of a file. Raises Unreadable where no column is known, and where a cell goes on for ever."""
+    csv.field_size_limit(rows.LIMIT)  # of the process: there is none of a reader
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         header = file.readline(rows.LIMIT)
         delimiter = max(_DELIMITERS, key=lambda one: len(COLUMNS & set(_names(header, one))))
@@ -47,6 +48,11 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[s
         except StopIteration:
             return
         except csv.Error as error:
+            if "field limit" in str(error):
+                raise Unreadable(
+                    f"From line {number} on it cannot be told what a row is: a cell has over {rows.LIMIT} letters.",
+                    mend="Close the quote that opens there, or take the row out.",
+                ) from error
             yield number, error
 
 

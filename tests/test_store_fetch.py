@@ -557,18 +557,23 @@ JWT = "head.body.sign"
 
 @pytest.fixture
 def studio_stand_in(server: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Speaks as Label Studio does of tokens and uploads."""
+    """Speaks as Label Studio does of tokens and uploads; older ones lead a stranger to their login page."""
+
+    def is_known(handler: Handler) -> bool:
+        return handler.headers["Authorization"] in {"Token legacy", "Bearer access"}
 
     def upload(handler: Handler) -> None:
-        welcome = handler.headers["Authorization"] in {"Token legacy", "Bearer access"}
-        handler.send(body=BYTES) if welcome else handler.send(302, Location="/user/login/?next=/data/upload/1/a.mp3")
+        handler.send(body=BYTES) if is_known(handler) else handler.send(401, b'{"detail": "no"}')
+
+    def local(handler: Handler) -> None:
+        handler.send(body=BYTES) if is_known(handler) else handler.send(302, Location="/user/login/?next=/data/")
 
     def refresh(handler: Handler) -> None:
         known = handler.body == f'{{"refresh": "{JWT}"}}'.encode()
         handler.send(body=b'{"access": "access"}') if known else handler.send(401, b'{"detail": "no"}')
 
     server.answers |= {"/data/upload/1/a.mp3": upload, "/api/token/refresh/": refresh}
-    server.answers["/data/local-files/"] = upload
+    server.answers["/data/local-files/"] = local
     monkeypatch.setenv("LABEL_STUDIO_URL", f"http://localhost:{server.server_port}/")
     return server
 
@@ -590,9 +595,10 @@ def test_a_token_that_label_studio_does_not_take_is_told_as_such(
     studio_stand_in: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", key)
-    said = refused(Media(tmp_path, MediaSettings()), "/data/upload/1/a.mp3")
-    assert "does not give its media to this token" in said
-    assert "wrong" not in said
+    for uri in ("/data/upload/1/a.mp3", "/data/local-files/?d=a.mp3"):
+        said = refused(Media(tmp_path, MediaSettings()), uri)
+        assert "does not give its media to this token" in said
+        assert key not in said.replace("It is wrong or revoked", "")
 
 
 def test_the_token_goes_to_label_studio_alone(

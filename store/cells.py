@@ -81,12 +81,14 @@ class _Table:
         groups = self._file.metadata
         self._ends = list(accumulate(groups.row_group(n).num_rows for n in range(groups.num_row_groups)))
         schema = self._file.schema_arrow
-        found = {name: leaf(schema.field(name).type) for name in schema.names}
+        found = {name: leaf(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
         self._leaves = {name: name + inner for name, inner in found.items() if inner is not None}
         self._ahead: dict[str, tuple[int, int, Iterator[bytes | None]]] = {}
 
     def place(self, cell: Cell) -> int:
         """The row group that holds a cell. Raises Unreadable."""
+        if self._file.schema_arrow.names.count(cell.column) > 1:
+            raise Unreadable(f"{self._name} has more than one column {cell.column}.")
         if cell.column not in self._leaves:
             raise Unreadable(f"{self._name} has no column {cell.column} that holds media.")
         group = bisect_right(self._ends, cell.row - 1)

@@ -376,6 +376,12 @@ def test_what_is_no_cell_or_holds_nothing_is_refused(media: Media) -> None:
         assert said in refused(small, image(uri))
 
 
+def test_of_two_columns_of_one_name_no_cell_is_guessed(media: Media) -> None:
+    twice = pa.Table.from_arrays([pa.array([b"x"]), pa.array([b"y"])], names=["image", "image"])
+    pq.write_table(twice, media.root / "c.parquet")
+    assert "more than one column image" in refused(media, image("c.parquet#image/1"))
+
+
 def test_a_damaged_parquet_file_gives_what_is_whole_and_refuses_the_rest(media: Media) -> None:
     noise = [bytes([n]) * 5000 for n in range(1, 5)]
     cells(media.root / "c.parquet", *noise, row_group_size=1, compression="none", use_dictionary=False)

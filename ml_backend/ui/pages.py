@@ -40,7 +40,7 @@ def blueprint(retriever: Retriever, *, locked: bool) -> Blueprint:
 
     pages.after_request(guard.harden)
 
-    @pages.get("")
+    @pages.get("/", strict_slashes=False)
     def page() -> Response:
         token = guard.token()
         return guard.give(make_response(render_template("ui.html", groups=knobs.GROUPS, token=token)), token)

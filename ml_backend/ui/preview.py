@@ -1,6 +1,6 @@
 """The pool of one query as the page shows it: who is in, by whom and why, and what the margins keep out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_configs.records import Candidate, Item, Pool
@@ -12,7 +12,7 @@ from ml_backend.ui.asking import Asked
 from store.settings import Negatives, Settings
 
 _WAITING = 24
-"""How many negatives that found no place, and how many that a margin forbids, are shown."""
+"""How many are shown of what is not in the pool: known matches, what a margin forbids, negatives without a place."""
 _LONG = 600
 _FIELDS = ("doc_id", "source", "role", "score", "rank", "reason", "drawn", "drawn_from")
 
@@ -35,11 +35,11 @@ def preview(asked: Asked, collection: Collection, settings: Settings, known: Map
             "modality": query.modality,
             "text": query.text,
             "known": asked.known,
-            "positives": [shown.named(doc_id) for doc_id in request.positives],
         },
         "candidates": shown.cards(pool.candidates),
-        "waiting": {"count": len(waiting), "cards": shown.cards(waiting[:_WAITING])},
-        "kept_out": {"count": len(kept_out), "cards": shown.cards(kept_out[:_WAITING])},
+        "matches": shown.some([_match(doc_id) for doc_id in request.positives]),
+        "kept_out": shown.some(kept_out),
+        "waiting": shown.some(waiting),
         "folded": len(pool.folded),
         "limits": [_limit(request, settings.negatives, name) for name in request.vectors],
         "pool_id": pool.pool_id,
@@ -52,6 +52,10 @@ def _mined(request: Request, settings: Settings, pool: Pool) -> Mined:
     others = {c.doc_id for c in pool.candidates if c.role != "hard_negative" and not _doubtful(c)}
     taken = others | {c.doc_id for c in pool.folded} | set(request.positives)
     return negatives.mine(request, settings.negatives, frozenset(taken))
+
+
+def _match(doc_id: str) -> Candidate:
+    return Candidate(doc_id=doc_id, source="known-positive", role="control")
 
 
 def _doubtful(candidate: Candidate) -> bool:
@@ -79,10 +83,9 @@ class Shown:
         for twin in pool.folded:
             self._into.setdefault(twin.reason.removeprefix("folded into "), []).append(twin.doc_id)
 
-    def cards(self, candidates: Iterable[Candidate]) -> list[dict[str, object]]:
+    def cards(self, candidates: Sequence[Candidate]) -> list[dict[str, object]]:
         """A card each, in the same order."""
-        given = list(candidates)
-        doc_ids = [c.doc_id for c in given]
+        doc_ids = [c.doc_id for c in candidates]
         similar = {name: self._request.similarities(name, doc_ids) for name in self._request.vectors}
         return [
             {name: getattr(c, name) for name in _FIELDS}
@@ -93,12 +96,12 @@ class Shown:
                 "doubtful": _doubtful(c),
                 "positive": c.doc_id in self._request.positives,
             }
-            for c in given
+            for c in candidates
         ]
 
-    def named(self, doc_id: str) -> dict[str, object]:
-        """An item by its id and title."""
-        return {"doc_id": doc_id, **_content(self._request.collection.items[doc_id])}
+    def some(self, candidates: Sequence[Candidate]) -> dict[str, object]:
+        """The first cards of a list that may be long, and how long it is."""
+        return {"count": len(candidates), "cards": self.cards(candidates[:_WAITING])}
 
 
 def _content(item: Item) -> dict[str, object]:

@@ -1,8 +1,9 @@
 "use strict";
 
 const ROLES = {
-  candidate: "candidate", hard_negative: "hard negative", margin: "discarded by a margin", control: "control",
-  random: "random", audit: "audit",
+  hard_negative: ["hard negative", "hard negatives"], margin: ["discarded", "discarded by a margin"],
+  control: ["control", "controls"], candidate: ["candidate", "candidates"], random: ["random", "random"],
+  audit: ["audit", "audits"],
 };
 const ORDER = Object.keys(ROLES);
 const WAIT = 300, RETRY = 3000;
@@ -201,96 +202,102 @@ async function ask() {
 
 function role(card) { return card.doubtful ? "margin" : card.role; }
 
-function plural(number, one, many = `${one}s`) { return `${number.toLocaleString()} ${number === 1 ? one : many}`; }
-
 function draw(made) {
   const cards = [...made.candidates].sort((a, b) =>
     ORDER.indexOf(role(a)) - ORDER.indexOf(role(b)) || b.score - a.score);
-  const top = Math.max(1, ...cards.map(card => card.score));
-  const parts = [summary(made, cards), limits(made)];
-  parts.push(heading("The pool", "What people would judge, here by role; they see it in another order, without roles."));
-  parts.push(grid(cards, top, made));
-  if (made.kept_out.count) {
-    const shown = made.kept_out.cards.length, of = made.kept_out.count;
-    parts.push(heading(`Kept out by a margin (${of})`, "Too close to a known match to serve as negatives: likely matches "
-      + `that nobody knows.${shown < of ? ` The first ${shown}.` : ""}`));
-    parts.push(grid(made.kept_out.cards, top, made, "margin"));
-  }
-  if (made.waiting.count) {
-    const shown = made.waiting.cards.length, of = made.waiting.count;
-    parts.push(heading(`Next hard negatives (${of})`, "Mined, and without a place in the pool; these would come next."
-      + `${shown < of ? ` The first ${shown}.` : ""}`));
-    parts.push(grid(made.waiting.cards, top, made, "hard_negative"));
-  }
-  $("answer").replaceChildren(...parts);
+  const lists = [
+    ["Known matches", made.matches, "control", "What margins are measured from."],
+    ["Kept out by a margin", made.kept_out, "margin",
+      "Too close to a known match to serve as negatives: there the matches hide that nobody knows."],
+    ["Next hard negatives", made.waiting, "hard_negative", "Mined, and without a place in the pool."],
+  ];
+  $("answer").replaceChildren(
+    summary(made, cards), limits(made),
+    heading("The pool", "Here by role; people see it in another order, and no roles."),
+    grid(cards, made),
+    ...lists.filter(([, list]) => list.count).flatMap(([title, list, kind, says]) => [
+      heading(`${title} (${list.count})`, list.cards.length < list.count ? `${says} The first ${list.cards.length}.` : says),
+      grid(list.cards, made, kind),
+    ]),
+  );
 }
 
 function heading(title, says) {
   return make("div", { className: "head" }, make("h2", {}, title), make("p", { className: "quiet" }, says));
 }
 
+function chip(number, [one, many], kind = "") {
+  return number ? make("span", { className: `chip ${kind}` }, make("b", {}, String(number)), ` ${number === 1 ? one : many}`) : null;
+}
+
 function summary(made, cards) {
-  const chips = [[cards.length, "candidates"], ...ORDER.map(name => [cards.filter(c => role(c) === name).length, ROLES[name]])];
-  const known = made.query.positives.length;
   const screens = Math.ceil(cards.length / made.per_screen);
-  const said = [
-    ...chips.filter(([number], n) => number && n !== 1).map(([number, name]) => [number, name]),
-    [made.folded, "near-duplicates folded"], [known, known === 1 ? "known match" : "known matches"],
-    [screens, screens === 1 ? "screen" : "screens"],
-  ];
   return make("div", { className: "summary" },
-    ...said.map(([number, name]) => make("span", { className: "chip" }, make("b", {}, String(number)), ` ${name}`)));
+    chip(cards.length, ["in the pool", "in the pool"]),
+    ...ORDER.map(name => chip(cards.filter(card => role(card) === name).length, ROLES[name], `dot ${name}`)),
+    chip(made.folded, ["near-duplicate folded", "near-duplicates folded"]),
+    chip(made.matches.count, ["known match", "known matches"]),
+    chip(screens, ["screen", "screens"]));
 }
 
 /* of each encoder: similarities to the query on a line, and from where on a margin forbids a negative */
 function limits(made) {
-  const all = [...made.candidates, ...made.kept_out.cards, ...made.waiting.cards];
+  const all = [...made.kept_out.cards, ...made.waiting.cards, ...made.candidates];
   return make("div", { className: "limits" }, ...made.limits.map(limit => {
     const dots = all.filter(card => limit.encoder in card.similar);
     const values = dots.map(card => card.similar[limit.encoder]);
     if (limit.positive !== null) values.push(limit.positive);
-    const low = Math.min(...values), high = Math.max(...values), span = high - low || 1;
-    const x = at => 10 + 580 * (at - low) / span;
-    const svg = drawn("svg", { viewBox: "0 0 600 54", role: "img", "aria-label": `Similarities in ${limit.encoder}` });
+    const low = Math.min(...values), high = Math.max(...values);
+    const x = at => Math.min(100, Math.max(0, 1 + 98 * (at - low) / (high - low || 1)));
+    const svg = drawn("svg", { role: "img", "aria-label": `Similarities to the query in ${limit.encoder}` });
     if (limit.highest !== null) {
-      const from = Math.min(600, Math.max(0, x(limit.highest)));
-      svg.append(drawn("rect", { class: "bound", x: from, y: 6, width: 600 - from, height: 24 }));
-      svg.append(drawn("line", { class: "mark", x1: from, x2: from, y1: 4, y2: 32 }));
+      svg.append(drawn("rect", { class: "bound", x: `${x(limit.highest)}%`, y: 2, width: `${100 - x(limit.highest)}%`, height: 28 }));
+      svg.append(drawn("line", { class: "mark", x1: `${x(limit.highest)}%`, x2: `${x(limit.highest)}%`, y1: 2, y2: 30 }));
     }
-    svg.append(drawn("line", { class: "axis", x1: 0, x2: 600, y1: 31, y2: 31 }));
+    svg.append(drawn("line", { class: "axis", x1: 0, x2: "100%", y1: 30, y2: 30 }));
     for (const card of dots) {
-      const dot = drawn("circle", { class: card.positive ? "positive" : role(card), cx: x(card.similar[limit.encoder]), cy: 18, r: 5.5 });
-      dot.append(drawn("title", {}, `${card.title || card.doc_id}: ${card.similar[limit.encoder].toFixed(3)}`));
+      const at = card.similar[limit.encoder];
+      const dot = drawn("circle", { class: card.positive ? "control" : role(card), cx: `${x(at)}%`, cy: 16, r: 5 });
+      dot.append(drawn("title", {}, `${card.title || card.doc_id}: ${at.toFixed(3)}`));
       svg.append(dot);
     }
-    svg.append(drawn("text", { x: 0, y: 47 }, low.toFixed(3)));
-    svg.append(drawn("text", { x: 600, y: 47, "text-anchor": "end" }, high.toFixed(3)));
-    const said = limit.highest === null
-      ? "no known match, so no margin: take one of the cards for a match to try it"
-      : `a negative may score at most ${limit.highest.toFixed(3)}`;
-    const lowest = limit.positive === null ? "" : `; the lowest known match has ${limit.positive.toFixed(3)}`;
-    return make("figure", {}, make("figcaption", {}, make("b", {}, limit.encoder), ` similarity to the query: ${said}${lowest}.`), svg);
+    svg.append(drawn("text", { x: 0, y: 46 }, low.toFixed(3)));
+    svg.append(drawn("text", { x: "100%", y: 46, "text-anchor": "end" }, high.toFixed(3)));
+    return make("figure", {}, make("figcaption", {}, make("b", {}, limit.encoder), ` · ${said(limit)}`), svg);
   }));
 }
 
-function grid(cards, top, made, as = "") {
-  return make("ol", { className: "cards" }, ...cards.map(card => one(card, top, made, as || role(card))));
+function said(limit) {
+  const parts = [];
+  if (limit.positive !== null) parts.push(`the lowest known match has a similarity of ${limit.positive.toFixed(3)}`);
+  parts.push(limit.highest === null
+    ? "no known match, so no margin: take a card for a match to try one"
+    : `a negative may have at most ${limit.highest.toFixed(3)}`);
+  return `${parts.join("; ")}.`;
 }
 
-function one(card, top, made, kind) {
-  const rank = card.rank ? make("span", { className: "rank" }, `rank ${card.rank}`) : null;
+function grid(cards, made, kind = "") {
+  const top = Math.max(1, ...cards.map(card => card.score));
+  return make("ol", { className: kind ? "cards small" : "cards" },
+    ...cards.map(card => one(card, made, kind || role(card), kind ? null : bar(card, top))));
+}
+
+function one(card, made, kind, score) {
+  const why = [
+    card.rank && !score && `rank ${card.rank} of its source`,
+    card.reason !== card.source && card.reason,
+    card.drawn && `1 of ${card.drawn} drawn of ${card.drawn_from.toLocaleString()}`,
+    card.stands_for.length && `stands for ${card.stands_for.join(", ")}`,
+  ];
   const told = make("div", { className: "told" },
-    make("div", { className: "row" }, make("span", { className: "badge" }, ROLES[kind]), rank),
+    make("div", { className: "row" },
+      make("span", { className: "badge" }, ROLES[kind][0]), make("span", { className: "rank" }, score && card.rank ? `rank ${card.rank}` : "")),
     card.title ? make("div", { className: "title", title: card.title }, card.title) : null,
-    make("div", { className: "id" }, card.doc_id));
-  if (card.role !== "hard_negative" || card.score) told.append(bar(card, top));
-  told.append(make("div", { className: "from" }, card.source));
-  if (card.reason && card.reason !== card.source) told.append(make("div", { className: "why" }, card.reason));
-  if (card.drawn) told.append(make("div", { className: "why" }, `1 of ${card.drawn} drawn of ${card.drawn_from.toLocaleString()}`));
-  if (card.stands_for.length) {
-    told.append(make("div", { className: "why" }, `stands for ${plural(card.stands_for.length, "near-duplicate")}: ${card.stands_for.join(", ")}`));
-  }
-  told.append(match(card));
+    make("div", { className: "id" }, card.doc_id),
+    score,
+    make("div", { className: "from" }, card.source),
+    ...why.filter(Boolean).map(line => make("div", { className: "why" }, line)),
+    match(card));
   return make("li", { className: `card ${kind}` }, media(card, made.query.modality), told);
 }
 
@@ -301,9 +308,9 @@ function bar(card, top) {
 }
 
 function match(card) {
-  const chosen = positives.includes(card.doc_id), known = card.positive && !chosen;
-  const button = make("button", { type: "button", className: "match", disabled: known },
-    known ? "known match" : chosen ? "taken for a match" : "take for a match");
+  const chosen = positives.includes(card.doc_id);
+  if (card.positive && !chosen) return make("span", { className: "match known" }, "known match");
+  const button = make("button", { type: "button", className: "match" }, chosen ? "taken for a match" : "take for a match");
   button.setAttribute("aria-pressed", String(card.positive));
   button.addEventListener("click", () => {
     positives = chosen ? positives.filter(one => one !== card.doc_id) : [...positives, card.doc_id];
@@ -369,7 +376,7 @@ function forget() {
   picture = "";
   $("file").value = "";
   $("picture").hidden = $("forget").hidden = true;
-  $("dropped").textContent = "Or drop a picture here,";
+  $("dropped").textContent = "Or drop a picture here, or";
 }
 
 /* ---- events ---- */
@@ -389,6 +396,11 @@ $("knobs").addEventListener("input", event => {
 $("reset").addEventListener("click", () => { setKnobs(); ask(); });
 $("use").addEventListener("click", look);
 $("write").addEventListener("click", write);
+$("unfold").addEventListener("click", () => {
+  const open = $("panel").classList.toggle("open");
+  $("unfold").setAttribute("aria-expanded", String(open));
+  $("unfold").textContent = open ? "Hide" : "Show";
+});
 $("cancel").addEventListener("click", () => $("confirm").close());
 for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(name, event => {

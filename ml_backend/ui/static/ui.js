@@ -1,7 +1,7 @@
 "use strict";
 
 const ROLES = {
-  hard_negative: ["hard negative", "hard negatives"], margin: ["discarded", "discarded by a margin"],
+  hard_negative: ["hard negative", "hard negatives"], margin: ["discarded", "discarded"],
   control: ["control", "controls"], candidate: ["candidate", "candidates"], random: ["random", "random"],
   audit: ["audit", "audits"],
 };
@@ -113,7 +113,7 @@ function count() {
 async function look() {
   try {
     const seen = await call("settings", { settings: turned() });
-    const lines = seen.diff.split("\n").map(line => {
+    const lines = seen.diff.trimEnd().split("\n").map(line => {
       const kind = { "+": "come", "-": "gone", "@": "where" }[line[0]] ?? "";
       return make("span", { className: kind }, `${line}\n`);
     });
@@ -213,13 +213,18 @@ function draw(made) {
   ];
   $("answer").replaceChildren(
     summary(made, cards), limits(made),
-    heading("The pool", "Here by role; people see it in another order, and no roles."),
+    heading(`The pool of ${named(made.query)}`, "Here by role; people see it in another order, and no roles."),
     grid(cards, made),
     ...lists.filter(([, list]) => list.count).flatMap(([title, list, kind, says]) => [
       heading(`${title} (${list.count})`, list.cards.length < list.count ? `${says} The first ${list.cards.length}.` : says),
       grid(list.cards, made, kind),
     ]),
   );
+}
+
+function named(query) {
+  const words = query.text || (query.known ? query.query_id : "");
+  return words ? `“${words.length > 60 ? `${words.slice(0, 60)}…` : words}”` : "the picture";
 }
 
 function heading(title, says) {
@@ -290,10 +295,11 @@ function one(card, made, kind, score) {
     card.stands_for.length && `stands for ${card.stands_for.join(", ")}`,
   ];
   const told = make("div", { className: "told" },
-    make("div", { className: "row" },
-      make("span", { className: "badge" }, ROLES[kind][0]), make("span", { className: "rank" }, score && card.rank ? `rank ${card.rank}` : "")),
+    make("span", { className: "badge" }, ROLES[kind][0]),
     card.title ? make("div", { className: "title", title: card.title }, card.title) : null,
-    make("div", { className: "id" }, card.doc_id),
+    make("div", { className: "row" },
+      make("span", { className: "id" }, card.doc_id),
+      make("span", { className: "rank" }, score && card.rank ? `rank ${card.rank}` : "")),
     score,
     make("div", { className: "from" }, card.source),
     ...why.filter(Boolean).map(line => make("div", { className: "why" }, line)),

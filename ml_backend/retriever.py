@@ -81,6 +81,10 @@ class Retriever:
         """The workspace that it knows."""
         return self._workspace
 
+    def check_ready(self) -> None:
+        """Raise NotReady while weights load, and Mendable where they cannot be loaded."""
+        self._encoders.known()
+
     def collection(self, asked: Modality, candidates: Shown) -> Collection:
         """The items of one modality as they were last indexed, for queries of the modality `asked`."""
         return self._open(asked, candidates)

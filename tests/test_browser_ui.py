@@ -11,7 +11,7 @@ import pytest
 import requests
 import tiny
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, expect
-from test_backend_serve import health, wait_until
+from test_backend_serve import health, only, wait_until
 from test_browser_screens import CONTRAST, HOSTILE
 
 from ls_retrieval.serve import running_backend
@@ -120,6 +120,19 @@ def test_while_the_encoders_load_the_page_says_so_and_asks_again(browser: Browse
     expect(screen.page.locator("#trouble")).to_be_hidden()
     expect(screen.page.locator("#status")).to_have_text("Encoders ready", timeout=30_000)
     context.close()
+
+
+def test_encoders_that_cannot_be_loaded_are_told_and_known_queries_are_shown_all_the_same(
+    browser: Browser, tiny_workspace: Workspace
+) -> None:
+    text = tiny_workspace.settings_path.read_text().replace("local-dir:", "local-dir:/nowhere")
+    tiny_workspace.settings_path.write_text(text)
+    with running_backend(tiny_workspace, host="127.0.0.1", port=0, workers=1, environment=LOGIN) as url:
+        for screen in opened(browser, url):
+            expect(screen.page.locator("#status")).to_have_text("Encoders cannot be loaded", timeout=60_000)
+            expect(screen.page.locator("#trouble")).to_contain_text("There is no model folder")
+            screen.ask("a red thing")
+            assert len(screen.roles()) == 8
 
 
 def test_without_the_login_there_is_no_page(browser: Browser, ready: str) -> None:
@@ -282,7 +295,7 @@ def test_a_page_of_somebody_else_can_neither_write_nor_frame_nor_look(
     page.goto(f"{ready}/ui")
     page.goto(evil)
     expect(page).to_have_title("refused,refused")
-    assert page.frames[1].locator("h1").count() == 0
+    assert page.frames[1].url == "chrome-error://chromewebdata/"
     assert page.locator("img").evaluate("picture => picture.naturalWidth") == 0
     assert workspace.settings_path.read_bytes() == before
     context.close()
@@ -356,3 +369,12 @@ def test_nothing_is_fetched_from_anywhere_else(browser: Browser, ready: str) -> 
 def test_an_answer_says_when_it_is_from_the_wrong_place(ready: str) -> None:
     said = requests.post(f"{ready}/ui/settings", json={}, auth=("admin", "secret"), timeout=5)
     assert (said.status_code, said.json()) == (403, {"error": "Only the page itself may send this."})
+
+
+def test_the_workers_that_show_it_never_load_torch(screen: Screen, workspace: Workspace) -> None:
+    screen.ask("yet another thing")
+    screen.page.locator("#file").set_input_files(workspace.root / "media" / "green-cross.png")
+    expect(screen.page.get_by_role("heading", name="The pool of the picture")).to_be_visible()
+    workers = only(Workspace(workspace.root.resolve()), "gunicorn")
+    assert len(workers) == 3
+    assert not [pid for pid in workers if "libtorch" in Path(f"/proc/{pid}/maps").read_text()]

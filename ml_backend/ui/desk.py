@@ -8,6 +8,7 @@ from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import index
 from ml_backend.collection import Collection
 from ml_backend.encoders import ENCODERS
+from ml_backend.encoders.base import NotReady
 from ml_backend.retriever import Retriever
 from ml_backend.ui import knobs
 from store import settings_file
@@ -49,7 +50,7 @@ class Desk:
         settings, (queries, _) = self.workspace.settings, self._known()
         return {
             "workspace": self.workspace.root.name,
-            "ready": self.retriever.ready(),
+            **self._service(),
             "encoders": self._encoders(),
             "projects": [{"name": name, **one.model_dump()} for name, one in settings.projects.items()],
             "candidates": self._candidates(),
@@ -60,6 +61,16 @@ class Desk:
             "max_bytes": settings.media.max_bytes,
             "per_screen": settings.pool.per_screen,
         }
+
+    def _service(self) -> dict[str, object]:
+        """Whether new queries can be encoded, and why never."""
+        try:
+            self.retriever.check_ready()
+        except NotReady:
+            return {"ready": False, "failure": ""}
+        except Mendable as error:
+            return {"ready": False, "failure": error.what}
+        return {"ready": True, "failure": ""}
 
     def _encoders(self) -> list[dict[str, object]]:
         return [

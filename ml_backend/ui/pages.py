@@ -5,7 +5,7 @@ import mimetypes
 from pathlib import PurePosixPath
 
 import msgspec
-from flask import Blueprint, Response, abort, make_response, render_template, request, send_file
+from flask import Blueprint, Response, abort, current_app, make_response, render_template, request, send_file
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item
@@ -52,7 +52,7 @@ def blueprint(retriever: Retriever, *, locked: bool) -> Blueprint:
     @pages.post("/pool")
     def pool() -> dict[str, object]:
         settings = desk.workspace.settings
-        request.max_content_length = _SMALL + settings.media.max_bytes * 4 // 3
+        request.max_content_length = min(_SMALL + settings.media.max_bytes * 4 // 3, _most())
         ask = asking.decode(request.get_data(), Ask)
         asked, tried = asking.query(ask, desk.find, settings.media), knobs.adjusted(settings, ask.settings)
         collection = desk.collection(asked.query.modality, ask.candidates)
@@ -84,6 +84,11 @@ def blueprint(retriever: Retriever, *, locked: bool) -> Blueprint:
 
     pages.register_error_handler(Mendable, _told)
     return pages
+
+
+def _most() -> int:
+    """What the app reads of any request."""
+    return int(current_app.config["MAX_CONTENT_LENGTH"])
 
 
 def _sought(desk: Desk, modalities: set[str]) -> Item:

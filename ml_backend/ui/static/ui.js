@@ -146,9 +146,7 @@ async function load() {
     return;
   }
   $("trouble").hidden = true;
-  $("status").textContent = state.ready ? "Encoders ready" : "Encoders are loading…";
-  $("status").className = `status ${state.ready ? "ready" : ""}`;
-  if (!state.ready) setTimeout(waken, RETRY);
+  service(state);
   const encoders = state.encoders.map(one => `${one.name}: ${one.items.toLocaleString()} items`);
   $("facts").textContent = [state.workspace, ...encoders, `${state.queries.toLocaleString()} queries`].join(" · ");
   $("known").replaceChildren(...state.known.map(one => make("option", { value: one.text })));
@@ -168,11 +166,14 @@ async function load() {
   setKnobs();
 }
 
-async function waken() {
-  const said = await call("state").catch(() => ({ ready: false }));
-  if (!said.ready) { setTimeout(waken, RETRY); return; }
-  $("status").textContent = "Encoders ready";
-  $("status").className = "status ready";
+/* whether new queries can be encoded; asked again until they can */
+function service(said) {
+  const [text, kind] = said.ready ? ["Encoders ready", "ready"]
+    : said.failure ? ["Encoders cannot be loaded", "off"] : ["Encoders are loading…", ""];
+  $("status").textContent = text;
+  $("status").className = `status ${kind}`;
+  if (said.failure) tell({ error: said.failure, mend: "Known queries can be looked at meanwhile." });
+  else if (!said.ready) setTimeout(() => call("state").then(service, () => service({})), RETRY);
 }
 
 /* ---- the pool ---- */

@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from label_configs.errors import Mendable, Unreadable
-from ml_backend import protocol
+from ml_backend import protocol, ui
 from ml_backend.encoders.base import NotReady
 from ml_backend.protocol import Fill
 from ml_backend.retriever import Retriever
@@ -75,6 +75,7 @@ def create_app(
     def versions() -> dict[str, list[str]]:
         return dict(protocol.versions(retriever.ranker.version))
 
+    app.register_blueprint(ui.blueprint(retriever, locked=credentials is not None))
     app.register_error_handler(Exception, _error)
     return app
 

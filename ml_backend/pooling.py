@@ -8,6 +8,7 @@ from label_configs.records import Candidate, Pool, Query, ScoredDoc
 from ml_backend import audit, fusion, negatives, proposers
 from ml_backend.ambiguity import depth
 from ml_backend.collection import Collection
+from ml_backend.encoders.base import Vectors
 from ml_backend.fusion import Fused
 from ml_backend.likeness import diverse, fold
 from ml_backend.proposers import stratum
@@ -41,9 +42,19 @@ def rank(request: Request, choice: PoolSettings) -> list[Fused]:
     return fusion.reciprocal_rank({source: hits for found in rankings for source, hits in found.items()})
 
 
-def build(query: Query, collection: Collection, settings: Settings, *, round_: int = 1) -> Proposed:
-    """The pool of a query. The same inputs, settings and seed give the same pool."""
-    request, choice = Request(query, collection, settings.pool.seed, round_), settings.pool
+def build(
+    query: Query,
+    collection: Collection,
+    settings: Settings,
+    *,
+    round_: int = 1,
+    known: Mapping[str, Vectors] | None = None,
+) -> Proposed:
+    """The pool of a query. The same inputs, settings and seed give the same pool.
+
+    known: the query's vectors by encoder, where they were made already.
+    """
+    request, choice = Request(query, collection, settings.pool.seed, round_, known or {}), settings.pool
     gold = _gold(request, choice.gold_share)
     ranking = _ranking(request, choice, controls=frozenset(c.doc_id for c in gold))
     return _proposed(request, choice, ranking, _fill(request, settings, ranking, gold))

@@ -11,6 +11,7 @@ from label_configs.records import Modality, Pool, Query, Shown
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
+from ml_backend.encoders.base import Vectors
 from ml_backend.library import encoder_settings, open_collection
 from ml_backend.protocol import Predict
 from ml_backend.ranker import Ranker
@@ -74,6 +75,26 @@ class Retriever:
         run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
         pools.append(self._workspace.pools, [proposed.pool], run)
         return proposed.pool
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that it knows."""
+        return self._workspace
+
+    def check_ready(self) -> None:
+        """Raise NotReady while weights load, and Mendable where they cannot be loaded."""
+        self._encoders.known()
+
+    def collection(self, asked: Modality, candidates: Shown) -> Collection:
+        """The items of one modality as they were last indexed, for queries of the modality `asked`."""
+        return self._open(asked, candidates)
+
+    def encoded(self, collection: Collection, picture: bytes) -> dict[str, Vectors]:
+        """By encoder the vector of a picture that lies in no workspace. Raises NotReady while weights load."""
+        return {
+            name: self._encoders.encode(name, "image", [picture], space.index.fingerprint)[0]
+            for name, space in collection.spaces.items()
+        }
 
     def _open(self, asked: Modality, candidates: Shown) -> Collection:
         corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -313,16 +313,28 @@ class Settings(_Section):
 def load(path: Path) -> Settings:
     """Read settings.toml. Raises Unreadable with every problem and its place."""
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return parse(path.read_bytes(), str(path))
     except FileNotFoundError as error:
         raise Unreadable(
             f"There is no {path}.", mend=f"`ls-retrieval init --workspace {path.parent}` makes a workspace."
         ) from error
+
+
+def parse(content: bytes, name: str) -> Settings:
+    """The settings that a file's content holds. Raises Unreadable as `load`; name: of the file, for messages."""
+    try:
+        return validated(tomllib.loads(content.decode()), name)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path} is not TOML: {error}.") from error
+        raise Unreadable(f"{name} is not TOML: {error}.") from error
+
+
+def validated(values: Mapping[str, object], name: str) -> Settings:
+    """The settings of these sections. Raises Unreadable with every problem and its place."""
+    try:
+        return Settings.model_validate(values)
     except ValidationError as error:
         problems = [f"{_place(e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise Unreadable(f"{path} has settings that cannot be used.", problems=problems) from error
+        raise Unreadable(f"{name} has settings that cannot be used.", problems=problems) from error
 
 
 def _place(loc: Sequence[str | int]) -> str:

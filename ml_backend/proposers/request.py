@@ -1,7 +1,7 @@
 """What a proposer is asked."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,17 +19,21 @@ class Request:
     """A query on a collection. Its vectors are made once for all proposers, and each space is searched once.
 
     An encoder that cannot read the query has no say, and a space has none on what it does not hold.
+    known: the query's vectors by encoder, where they were made already.
     """
 
     query: Query
     collection: Collection
     seed: int = 0
     round: int = 1
+    known: Mapping[str, Vectors] = field(default_factory=dict, repr=False, compare=False)
     _searched: dict[Place, tuple[int, list[ScoredDoc]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def vectors(self) -> dict[str, Vectors]:
         """Encoder name to the query's vector, shape (dim,). Raises Unreadable where no encoder can read it."""
+        if self.known:
+            return dict(self.known)
         found, refused = {}, None
         for name, space in self.collection.spaces.items():
             try:

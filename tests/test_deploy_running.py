@@ -28,6 +28,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
+def logs_in(url: str, email: str, password: str) -> bool:
+    with requests.Session() as browser:
+        browser.get(f"{url}/user/login/", timeout=30)
+        form = {"email": email, "password": password, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        return browser.post(f"{url}/user/login/", data=form, allow_redirects=False, timeout=30).is_redirect
+
+
 @pytest.mark.studio
 def test_the_pages_way_from_nothing_to_published_answers_works_as_written(
     tmp_path: Path, label_studio: Path, s3: str, tiny_workspace: Workspace
@@ -38,7 +45,7 @@ def test_the_pages_way_from_nothing_to_published_answers_works_as_written(
     shutil.copytree(tiny_workspace.root, folder / "workspace" / "team", dirs_exist_ok=True)
     requests.put(f"{s3}/{BUCKET}", timeout=10).raise_for_status()
     with stack.Processes(folder, label_studio, s3) as running, requests.Session() as session:
-        session.headers["Authorization"] = f"Token {(folder / 'secrets' / 'studio_token').read_text().strip()}"
+        session.headers["Authorization"] = f"Token {running.secret('studio_token')}"
 
         def api(method: str, path: str, **content: Any) -> requests.Response:
             return session.request(method, running.urls["label-studio"] + path, timeout=120, **content)
@@ -46,6 +53,10 @@ def test_the_pages_way_from_nothing_to_published_answers_works_as_written(
         for line in START.splitlines():
             running.do(line)
         project = Workspace(folder / "workspace" / "team").project("main").id
+
+        # people log in as the page says
+        assert logs_in(running.urls["label-studio"], "admin@example.org", running.secret("studio_password"))
+        assert not logs_in(running.urls["label-studio"], "admin@example.org", "another")
 
         # the backend is connected, and no other private address may be
         (backend,) = api("GET", f"/api/ml?project={project}").json()

@@ -76,6 +76,12 @@ def test_the_pages_way_from_nothing_to_published_answers_works_as_written(
 
         wait_until(lambda: envelope.is_filled(tasks()[bare]))
 
+        # its cards' pictures are served
+        cards = tasks()[bare]["data"]["candidates"]
+        sources = [re.findall(r'src="(/data/local-files/[^"]+)"', card["html"]) for card in cards]
+        assert [len(found) for found in sources] == [1] * len(cards)
+        assert api("GET", sources[0][0]).headers["Content-Type"].startswith("image/")
+
         # answers are pulled and published
         for task_id, task in tasks().items():
             result = tiny.graded_answer({n: 3 * (n < 2) for n in range(len(task["data"]["candidates"]))})

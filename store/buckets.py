@@ -3,14 +3,16 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
+from store import secrets
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 _VARIABLES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+_KEYS = {"s3": "AWS_SECRET_ACCESS_KEY", "az": "AZURE_STORAGE_ACCOUNT_KEY"}
 
 
 class Patience(NamedTuple):
@@ -24,6 +26,7 @@ class Patience(NamedTuple):
 def open_bucket(url: str, *, make: bool = False, patience: Patience | None = None) -> "ObjectStore":
     """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
 
+    A secret key may be in the file that AWS_SECRET_ACCESS_KEY_FILE or AZURE_STORAGE_ACCOUNT_KEY_FILE names.
     make: make a folder that is missing; without it, a missing folder is an empty bucket.
     patience: obstore's own without it.
     """
@@ -32,7 +35,7 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
 
     try:
         if "://" in url and not url.startswith("file://"):
-            return from_url(url, client_options=_client(url, patience), retry_config=_retry(patience))
+            return from_url(url, config=_key(url), client_options=_client(url, patience), retry_config=_retry(patience))
         folder = Path(url.removeprefix("file://")).resolve()
         return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
     except (BaseError, OSError, ValueError) as error:
@@ -44,6 +47,13 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
 def brief(error: Exception) -> str:
     """The sentence of one of obstore's errors, without the tree that follows it."""
     return str(error).partition("\n")[0][:500]
+
+
+def _key(url: str) -> Any:
+    """The secret key where it is given, in the environment or a file: obstore itself reads no file."""
+    name = _KEYS.get(url.partition("://")[0], "")
+    found = secrets.find(name) if name else None
+    return {name.lower(): found} if found else None
 
 
 def _client(url: str, patience: Patience | None) -> "ClientConfig | None":

@@ -13,13 +13,15 @@ import typer
 from label_configs.errors import GateFailed, Mendable, Unreadable
 
 if TYPE_CHECKING:
+    import threading
+
     from store.workspace import Workspace
 
 app = typer.Typer(
     name="ls-retrieval",
     help="Retrieval judgments and verified hard negatives from Label Studio.\n\n"
     "The usual order: init, index, pool, push, (people label), sync. `make demo` shows all of it.",
-    epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 70 our defect.",
+    epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 4 partly done, 70 our defect.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -57,6 +59,7 @@ WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The wo
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Formats = Annotated[str, typer.Option("--formats", help="Names with commas between; `export --list` shows them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 HERE = Path()
 FORMS = "How candidates are judged: graded, buckets, ranking, pairwise, selection, moment or review."
 
@@ -246,33 +249,60 @@ def sync(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     formats: Formats = "trec,beir,triplets",
+    gate: Annotated[
+        list[str] | None, typer.Option(help="A floor in place of the one in settings.toml: alpha=0.6. Repeatable.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C, as answers come.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 60,
+    prune: Annotated[int | None, typer.Option(min=1, help="Keep so many versions in the bucket.")] = None,
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Pull, check the gates, write data sets, and publish them: data first, manifest last.
+    """Pull, check the gates, write data sets, and publish them: data first, latest.json last.
 
-    Example: ls-retrieval sync -w photos --to s3://training/photos --formats beir,triplets
+    Examples: ls-retrieval sync -w photos --to s3://training/photos --formats beir,triplets
+
+    ls-retrieval sync -w photos --to s3://training/photos --gate alpha=0.6 --prune 10 --watch
     """
-    from ls_retrieval import flow
+    from ls_retrieval import flow, syncing, tables
 
-    done = flow.sync(_workspace(workspace), project, to, formats.split(","), dry_run=dry_run)
-    verb = "would be written" if dry_run else "written"
-    typer.echo(f"version {done.version} in {to}: {done.written} bytes {verb}")
+    wanted = syncing.Wanted(project, to, formats.split(","), _gates(gate or []), prune, dry_run)
+    opened = _workspace(workspace)
+    if watch:
+        syncing.watch(opened, wanted, every, _until_stopped())
+        return
+    done = syncing.sync(opened, wanted)
+    if as_json:
+        typer.echo(json.dumps(tables.plain(done)))
+    else:
+        if done.pulled is not None:
+            flow.tell(done.pulled)
+        for line in tables.synced(done, to, dry_run=dry_run):
+            typer.echo(line)
+    syncing.refuse_unread(done.pulled)
 
 
 @app.command()
-def verify(url: Annotated[str, typer.Argument(help="The bucket.")]) -> None:
-    """Read everything that the bucket's latest version names, and compare the hashes."""
-    from store.buckets import open_bucket
-    from sync import bucket
+def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJson = False) -> None:
+    """Read everything in the bucket that a version names, and compare the hashes.
 
-    opened = open_bucket(url)
-    problems = bucket.verify(opened)
-    if problems:
-        raise Unreadable(f"{url} is damaged.", problems=problems, mend="Delete these parts, and run sync again.")
-    manifest = bucket.manifest(opened)
-    if manifest is None:
+    Example: ls-retrieval verify s3://training/photos
+    """
+    from ls_retrieval import tables
+    from store.buckets import open_bucket
+    from sync.bucket.check import verify as read_again
+
+    found = read_again(open_bucket(url))
+    if as_json:
+        typer.echo(json.dumps(tables.plain(found)))
+    if found.problems:
+        raise Unreadable(f"{url} is damaged.", problems=found.problems, mend="Delete these parts, and run sync again.")
+    if not found.versions:
         raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
-    typer.echo(f"{len(manifest['files'])} files are as they were written")
+    if not as_json:
+        typer.echo(f"{found.parts} files of {found.versions} versions are as they were written ({found.bytes} bytes)")
+        if found.orphans:
+            typer.echo(f"{len(found.orphans)} parts belong to no version: `sync --prune N` takes them away")
 
 
 @app.command()
@@ -328,6 +358,28 @@ def _workspace(root: Path) -> "Workspace":
     if not root.is_dir():
         raise Mendable(f"There is no workspace {root}.", mend=f"`ls-retrieval init --workspace {root}` makes one.")
     return Workspace(root)
+
+
+def _gates(given: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in given:
+        name, _, floor = text.partition("=")
+        try:
+            found[name.strip()] = float(floor)
+        except ValueError as error:
+            raise typer.BadParameter(f"{text!r} is not NAME=NUMBER, as in alpha=0.6") from error
+    return found
+
+
+def _until_stopped() -> "threading.Event":
+    """An event that is set when the process is asked to end."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _text(rules: Path | None) -> str:

@@ -1,29 +1,24 @@
-"""The commands that move data: push, pull, export, sync."""
+"""The commands that move data: push, pull, export."""
 
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
 from store import pools
-from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
-from sync import bucket as buckets
 from sync import export as exporting
-from sync import gates, projects
+from sync import projects
 from sync import pull as pulling
 from sync import push as pushing
-from sync.bucket import Published
 from sync.dataset import Dataset, load
 from sync.label_studio import explained
 from sync.pull import Pulled
 from sync.push import Pushed
-from sync.report import summary
 
 
 def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed:
@@ -85,33 +80,3 @@ def export(workspace: Workspace, project: str, formats: Sequence[str], out: Path
     names = exporting.known(formats)
     with bar("Writing data sets", len(names)) as advance:
         return exporting.export(load(workspace, project), names, out, advance=advance)
-
-
-def sync(workspace: Workspace, project: str, to: str, formats: Sequence[str], *, dry_run: bool = False) -> Published:
-    """Pull, consensus, gates, formats, publish. A gate that fails publishes nothing."""
-    names = exporting.known(formats)
-    fingerprint = pulling.fingerprint(compose.pseudonym_key(workspace))
-    bucket = open_bucket(to, make=not dry_run)
-    _same_key(buckets.manifest(bucket), fingerprint)
-    if not dry_run:
-        tell(pull(workspace, project))
-    data = load(workspace, project)
-    figures = summary(data)
-    checked = gates.check(figures, workspace.settings.gates)
-    gates.enforce(checked)
-    with TemporaryDirectory() as aside:
-        out = Path(aside) if dry_run else workspace.exports
-        with bar("Writing data sets", len(names)) as advance:
-            paths = exporting.export(data, names, out, advance=advance)
-        about = exporting.about(data, figures, checked, fingerprint)
-        with bar("Publishing", len(paths)) as advance:
-            return buckets.publish(bucket, out, paths, about, dry_run=dry_run, advance=advance)
-
-
-def _same_key(manifest: dict[str, object] | None, fingerprint: str) -> None:
-    if manifest is not None and manifest.get("pseudonym_key") != fingerprint:
-        raise Mendable(
-            "The pseudonym key is not the one that the bucket's data were made with.",
-            why="Annotators would get new names, and their answers could not be joined with earlier ones.",
-            mend="Restore the key (LSR_PSEUDONYM_KEY or pseudonym.key), or sync to another bucket.",
-        )

@@ -18,7 +18,7 @@ from rich.console import Console
 from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from label_configs.records import digest
-from ls_retrieval import admin, compose, flow, ports, tables
+from ls_retrieval import admin, compose, flow, ports, syncing, tables
 from ls_retrieval.demo import corpus, model, packs
 from ls_retrieval.demo.annotators import ANNOTATORS, SimulatedAnnotator
 from ls_retrieval.ports import LOOPBACK
@@ -110,8 +110,8 @@ def demo(choice: Choice) -> None:
         with _step("answer by simulated annotators"):
             _answer(studio, workspace)
         with _step("sync"):
-            published = flow.sync(workspace, PROJECT, str(workspace.root / "bucket"), FORMATS)
-            say(f"version {published.version} published, {published.written} bytes written")
+            done = syncing.sync(workspace, syncing.Wanted(PROJECT, str(workspace.root / "bucket"), FORMATS))
+            say(f"version {done.published.version} published, {done.published.written} bytes written")
         _tell(workspace, broken)
 
 

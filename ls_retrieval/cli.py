@@ -300,7 +300,7 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJ
     if not found.versions:
         raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
     if not as_json:
-        typer.echo(f"{found.parts} files of {found.versions} versions are as they were written ({found.bytes} bytes)")
+        typer.echo(f"{found.parts} parts of {found.versions} versions are as they were written ({found.bytes} bytes)")
         if found.orphans:
             typer.echo(f"{len(found.orphans)} parts belong to no version: `sync --prune N` takes them away")
 

@@ -1,11 +1,11 @@
 """The `sync` command: pull, consensus, gates, formats, publish; once, or for as long as it runs."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from label_configs.errors import Mendable, PartlyDone, Unreadable
 from ls_retrieval import compose, flow
@@ -24,6 +24,9 @@ from sync.dataset import load
 from sync.gates import Gate
 from sync.pull import Pulled
 from sync.report import summary
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 PATIENCE = 600.0
 """Seconds after which a watch that fails tries again, at most."""
@@ -53,48 +56,84 @@ class Synced(NamedTuple):
 
 def sync(workspace: Workspace, wanted: Wanted) -> Synced:
     """Sync once. A gate that fails publishes nothing; one sync of a workspace runs at a time."""
-    names = exporting.known(wanted.formats)
-    floors = _floors(workspace, wanted)
-    fingerprint = pulling.fingerprint(compose.pseudonym_key(workspace))
-    bucket = open_bucket(wanted.to, make=not wanted.dry_run)
-    with ExitStack() as stack:
-        if not wanted.dry_run:
-            stack.enter_context(files.locked(workspace.root / ".sync.lock", "syncing this workspace"))
-        _same_key(layout.manifest(bucket, layout.newest(bucket)), fingerprint)
-        pulled = None if wanted.dry_run else flow.pull(workspace, wanted.project)
-        data = load(workspace, wanted.project)
-        figures = summary(data)
-        checked = gates.check(figures, floors)
-        gates.enforce(checked)
-        out = Path(stack.enter_context(TemporaryDirectory())) if wanted.dry_run else workspace.exports
-        with bar("Writing data sets", len(names)) as advance:
-            paths = exporting.export(data, names, out, advance=advance)
-        about = exporting.about(data, figures, checked, fingerprint)
-        named = {path.relative_to(out).as_posix(): path for path in paths}
-        with bar("Publishing", len(paths)) as advance:
-            published = publish(bucket, named, about, dry_run=wanted.dry_run, advance=advance)
-        pruned = prune(bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
-    return Synced(published, pulled, checked, pruned)
+    ready = _prepare(workspace, wanted)
+    with _alone(workspace, wanted):
+        return _publish(workspace, wanted, ready, None if wanted.dry_run else flow.pull(workspace, wanted.project))
 
 
 def watch(workspace: Workspace, wanted: Wanted, every: float, stop: threading.Event) -> None:
     """Sync again and again until told to stop: every so many seconds, and when an answer is reported.
 
-    What fails is said once, until it is mended or fails for another reason, and tried again ever more rarely.
+    Nothing is written anew while no input has changed. What fails is said once, until it is mended or fails for another
+    reason, and tried again ever more rarely.
     """
     listener, said, pause = wake.Listener(workspace.root), "", every
+    published: object = None
     while not stop.is_set():
         try:
-            done = sync(workspace, wanted)
+            ready = _prepare(workspace, wanted)
+            with _alone(workspace, wanted):
+                pulled = flow.pull(workspace, wanted.project)
+                if (there := _inputs(workspace)) != published:
+                    done = _publish(workspace, wanted, ready, pulled).published
+                    print(f"version {done.version}: {done.written} bytes written", flush=True)
+                    published = there
+            refuse_unread(pulled)
             said, pause = "", every
-            if done.published.written:
-                print(f"version {done.published.version}: {done.published.written} bytes written", flush=True)
         except Mendable as error:
             pause = min(2 * pause, max(PATIENCE, every))
             if str(error) != said:
                 said = str(error)
                 say(said)
         listener.wait(pause, stop)
+
+
+@contextmanager
+def _alone(workspace: Workspace, wanted: Wanted) -> Iterator[None]:
+    with nullcontext() if wanted.dry_run else files.locked(workspace.root / ".sync.lock", "syncing this workspace"):
+        yield
+
+
+class _Ready(NamedTuple):
+    """What is checked before anybody is asked for answers."""
+
+    formats: Sequence[str]
+    floors: Gates
+    key: str
+    bucket: "ObjectStore"
+
+
+def _prepare(workspace: Workspace, wanted: Wanted) -> _Ready:
+    names, floors = exporting.known(wanted.formats), _floors(workspace, wanted)
+    key = pulling.fingerprint(compose.pseudonym_key(workspace))
+    bucket = open_bucket(wanted.to, make=not wanted.dry_run)
+    _same_key(layout.manifest(bucket, layout.newest(bucket)), key)
+    return _Ready(names, floors, key, bucket)
+
+
+def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled | None) -> Synced:
+    data = load(workspace, wanted.project)
+    figures = summary(data)
+    checked = gates.check(figures, ready.floors)
+    gates.enforce(checked)
+    with TemporaryDirectory() as aside:
+        out = Path(aside) if wanted.dry_run else workspace.exports
+        with bar("Writing data sets", len(ready.formats)) as advance:
+            paths = exporting.export(data, ready.formats, out, advance=advance)
+        about = exporting.about(data, figures, checked, ready.key)
+        named = {path.relative_to(out).as_posix(): path for path in paths}
+        with bar("Publishing", len(paths)) as advance:
+            published = publish(ready.bucket, named, about, dry_run=wanted.dry_run, advance=advance)
+    pruned = prune(ready.bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
+    return Synced(published, pulled, checked, pruned)
+
+
+def _inputs(workspace: Workspace) -> object:
+    """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
+    folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
+    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries)
+    paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
+    return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
 
 
 def refuse_unread(pulled: Pulled | None) -> None:

@@ -198,11 +198,31 @@ def serve(
 
 
 @app.command()
-def pull(workspace: WorkspaceOption = HERE, project: ProjectOption = "main") -> None:
-    """Read new, edited and deleted answers into the judgments."""
+def pull(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    from_export: Annotated[
+        Path | None, typer.Option(help="A JSON export of the project, instead of Label Studio's API.")
+    ] = None,
+    from_storage: Annotated[
+        str, typer.Option(help="The bucket or folder that Label Studio exports to, instead of its API.")
+    ] = "",
+) -> None:
+    """Read new, edited and deleted answers into the judgments.
+
+    Example: ls-retrieval pull -w photos --from-export project-7.json
+    """
     from ls_retrieval import flow
 
-    flow.tell(flow.pull(_workspace(workspace), project))
+    opened = _workspace(workspace)
+    if from_export and from_storage:
+        raise typer.BadParameter("give --from-export or --from-storage, not both")
+    if from_export:
+        flow.tell(flow.pull_export(opened, project, from_export))
+    elif from_storage:
+        flow.tell(flow.pull_storage(opened, project, from_storage))
+    else:
+        flow.tell(flow.pull(opened, project))
 
 
 @app.command()

@@ -10,9 +10,12 @@ from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
 from store import pools
 from store.judgments import Table
+from store.mappings import RulesOf
+from store.settings import Project
 from store.workspace import Workspace
 from sync import export as exporting
-from sync import projects
+from sync import export as exporting
+from sync import export_file, export_storage, projects
 from sync import pull as pulling
 from sync import push as pushing
 from sync.dataset import Dataset, load
@@ -53,20 +56,40 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
 
 def pull(workspace: Workspace, project: str) -> Pulled:
     """Read what is new of a project."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with compose.label_studio() as client, bar("Pulling answers", pulling.first(client, chosen, table)) as advance:
+        return pulling.pull(client, chosen, table, rules_of, key, advance=advance)
+
+
+def pull_export(workspace: Workspace, project: str, path: Path) -> Pulled:
+    """Read what a JSON export of the project has that is new."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with bar(f"Reading tasks of {path.name}") as advance:
+        return export_file.pull(path, chosen, table, rules_of, key, advance=advance)
+
+
+def pull_storage(workspace: Workspace, project: str, url: str) -> Pulled:
+    """Read what is new in the storage that Label Studio exports the project to."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with bar(f"Reading {url}") as advance:
+        return export_storage.pull(url, chosen, table, rules_of, key, advance=advance)
+
+
+def _reading(workspace: Workspace, project: str) -> tuple[Project, Table, RulesOf, str]:
     chosen = workspace.project(project)
     table = Table(workspace.judgments / str(chosen.id))
-    key = compose.pseudonym_key(workspace)
-    with compose.label_studio() as client, bar("Pulling answers") as advance:
-        return pulling.pull(client, chosen, table, cache(workspace.rules_of), key, advance=advance)
+    return chosen, table, cache(workspace.rules_of), compose.pseudonym_key(workspace)
 
 
 def tell(pulled: Pulled) -> None:
     """Print what a pull read, and every answer that it could not read."""
     for problem in pulled.problems:
         say(f"unreadable: {problem}")
+    if pulled.more:
+        say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{len(pulled.problems)} unreadable"
+        f"{len(pulled.problems) + pulled.more} unreadable"
     )
 
 

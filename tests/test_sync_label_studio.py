@@ -28,6 +28,7 @@ from store.mappings import RulesOf
 from store.media import Media
 from store.settings import Media as MediaSettings
 from store.settings import Project
+from store.times import BEGINNING
 from store.workspace import Workspace
 from sync import projects
 from sync.fill import bare_tasks, fill
@@ -35,7 +36,7 @@ from sync.label_studio import connected
 from sync.present import Presenter
 from sync.pull import Pulled, pseudonym, pull
 from sync.push import Pushed, push
-from sync.tasks import BEGINNING, changed_since, listing
+from sync.tasks import changed_since, listing
 
 Sdk = Callable[[Account], LabelStudio]
 DOCS = ("d1", "d2", "d3")

@@ -25,7 +25,7 @@ from ls_retrieval.ports import LOOPBACK
 from ls_retrieval.progress import bar, say, track
 from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Studio, running_studio
-from store import files
+from store import files, times
 from store.workspace import Workspace
 from sync.report import Summary, summary
 
@@ -256,10 +256,10 @@ def _answer(studio: Studio, workspace: Workspace) -> None:
 
 
 def _tasks(client: "LabelStudio", project: int) -> list[dict[str, Any]]:
-    from sync.tasks import BEGINNING, changed_since
+    from sync.tasks import changed_since
 
     found: dict[int, dict[str, Any]] = {}
-    for rows in changed_since(client, project, BEGINNING):
+    for rows in changed_since(client, project, times.BEGINNING):
         for row in rows:
             if envelope.is_filled(row):
                 found[row["id"]] = row | {"annotators": {a["completed_by"] for a in row["annotations"] or []}}

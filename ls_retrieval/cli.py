@@ -275,6 +275,9 @@ def sync(
     watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C, as answers come.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 60,
     prune: Annotated[int | None, typer.Option(min=1, help="Keep so many versions in the bucket.")] = None,
+    as_of: Annotated[
+        str, typer.Option(help="Publish an earlier state: 2026-11-25T14:00Z, or a version in the bucket.")
+    ] = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -286,8 +289,10 @@ def sync(
     """
     from ls_retrieval import flow, syncing, tables
 
-    wanted = syncing.Wanted(project, to, formats.split(","), _gates(gate or []), prune, dry_run)
+    wanted = syncing.Wanted(project, to, formats.split(","), _gates(gate or []), prune, dry_run, as_of)
     opened = _workspace(workspace)
+    if watch and (dry_run or as_of):
+        raise typer.BadParameter("--watch goes with neither --dry-run nor --as-of")
     if watch:
         syncing.watch(opened, wanted, every, _until_stopped())
         return

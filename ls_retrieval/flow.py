@@ -14,7 +14,6 @@ from store.mappings import RulesOf
 from store.settings import Project
 from store.workspace import Workspace
 from sync import export as exporting
-from sync import export as exporting
 from sync import export_file, export_storage, projects
 from sync import pull as pulling
 from sync import push as pushing

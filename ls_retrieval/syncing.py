@@ -1,5 +1,6 @@
 """The `sync` command: pull, consensus, gates, formats, publish; once, or for as long as it runs."""
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from label_configs.errors import Mendable, PartlyDone, Unreadable
 from ls_retrieval import compose, flow
 from ls_retrieval.progress import bar, say
-from store import files, wake
+from store import files, times, wake
 from store.buckets import open_bucket
 from store.settings import Gates
 from store.workspace import Workspace
@@ -20,7 +21,7 @@ from sync import pull as pulling
 from sync.bucket import layout
 from sync.bucket.prune import Pruned, prune
 from sync.bucket.publish import Published, publish
-from sync.dataset import load
+from sync.dataset import State, load
 from sync.gates import Gate
 from sync.pull import Pulled
 from sync.report import summary
@@ -34,7 +35,7 @@ PATIENCE = 600.0
 
 class Wanted(NamedTuple):
     """What a sync is asked for. gates: floors that stand in place of those in the settings; keep: versions that stay
-    in the bucket, all of them without it.
+    in the bucket, all of them without it. as_of: a time, or a version in the bucket.
     """
 
     project: str
@@ -43,10 +44,11 @@ class Wanted(NamedTuple):
     gates: Mapping[str, float] = {}
     keep: int | None = None
     dry_run: bool = False
+    as_of: str = ""
 
 
 class Synced(NamedTuple):
-    """What a sync did. pulled: None for a dry run, which asks nobody for answers."""
+    """What a sync did. pulled: None for a dry run or a past state, which ask nobody for answers."""
 
     published: Published
     pulled: Pulled | None
@@ -58,7 +60,8 @@ def sync(workspace: Workspace, wanted: Wanted) -> Synced:
     """Sync once. A gate that fails publishes nothing; one sync of a workspace runs at a time."""
     ready = _prepare(workspace, wanted)
     with _alone(workspace, wanted):
-        return _publish(workspace, wanted, ready, None if wanted.dry_run else flow.pull(workspace, wanted.project))
+        past = wanted.dry_run or wanted.as_of
+        return _publish(workspace, wanted, ready, None if past else flow.pull(workspace, wanted.project))
 
 
 def watch(workspace: Workspace, wanted: Wanted, every: float, stop: threading.Event) -> None:
@@ -101,6 +104,7 @@ class _Ready(NamedTuple):
     floors: Gates
     key: str
     bucket: "ObjectStore"
+    state: State | None
 
 
 def _prepare(workspace: Workspace, wanted: Wanted) -> _Ready:
@@ -108,22 +112,24 @@ def _prepare(workspace: Workspace, wanted: Wanted) -> _Ready:
     key = pulling.fingerprint(compose.pseudonym_key(workspace))
     bucket = open_bucket(wanted.to, make=not wanted.dry_run)
     _same_key(layout.manifest(bucket, layout.newest(bucket)), key)
-    return _Ready(names, floors, key, bucket)
+    return _Ready(names, floors, key, bucket, _state(bucket, wanted.as_of))
 
 
 def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled | None) -> Synced:
-    data = load(workspace, wanted.project)
+    data = load(workspace, wanted.project, ready.state)
     figures = summary(data)
     checked = gates.check(figures, ready.floors)
     gates.enforce(checked)
     with TemporaryDirectory() as aside:
-        out = Path(aside) if wanted.dry_run else workspace.exports
+        out = Path(aside) if wanted.dry_run or wanted.as_of else workspace.exports
         with bar("Writing data sets", len(ready.formats)) as advance:
             paths = exporting.export(data, ready.formats, out, advance=advance)
         about = exporting.about(data, figures, checked, ready.key)
         named = {path.relative_to(out).as_posix(): path for path in paths}
         with bar("Publishing", len(paths)) as advance:
-            published = publish(ready.bucket, named, about, dry_run=wanted.dry_run, advance=advance)
+            published = publish(
+                ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
+            )
     pruned = prune(ready.bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
     return Synced(published, pulled, checked, pruned)
 
@@ -152,6 +158,18 @@ def _floors(workspace: Workspace, wanted: Wanted) -> Gates:
             f"There is no gate {', '.join(unknown)}.", mend=f"Take some of: {', '.join(Gates.model_fields)}."
         )
     return Gates.model_validate({**workspace.settings.gates.model_dump(), **wanted.gates})
+
+
+def _state(bucket: "ObjectStore", as_of: str) -> State | None:
+    """The state that is asked for: of a time, or that of a version in the bucket."""
+    if not as_of:
+        return None
+    if not re.fullmatch("[0-9a-f]{16}", as_of):
+        return State(*2 * (times.given(as_of),))
+    found = [one.state for one in layout.history(bucket) if one.version == as_of]
+    if not found:
+        raise Mendable(f"The bucket has no version {as_of}.", mend="Give a version of its history/, or a time.")
+    return State(**found[-1])
 
 
 def _same_key(manifest: Mapping[str, object], fingerprint: str) -> None:

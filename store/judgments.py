@@ -127,9 +127,12 @@ class Table:
         rows = self.standing(as_of).select(_NAMES)
         return [j for batch in rows.to_batches(10_000) for j in msgspec.convert(batch.to_pylist(), list[Judgment])]
 
-    def latest(self) -> str:
+    def latest(self, as_of: str | None = None) -> str:
         """The time from which the newest row stands; given as `as_of`, it means the table's present state for ever."""
-        return max((pc.max(part["since"]).as_py() for part in self.parts.read(["since"])), default=times.BEGINNING)
+        rows = pa.concat_tables([SCHEMA.empty_table().select(["since"]), *self.parts.read(["since"])])["since"]
+        if as_of is not None:
+            rows = rows.filter(pc.less_equal(rows, times.given(as_of)))
+        return str(pc.max(rows).as_py() or times.BEGINNING)
 
     def cursor(self) -> str | None:
         """The time up to which Label Studio was read, as it writes it."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from label_configs.errors import Mendable, quoted
 
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-BEGINNING = "1970-01-01T00:00:00.000000Z"
+BEGINNING, END = "1970-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"
 _MICROSECOND = timedelta(microseconds=1)
 
 

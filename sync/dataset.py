@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import mappings, pools
+from store import mappings, pools, times
 from store.judgments import Table
 from store.mappings import Mapped
 from store.media import Media
@@ -17,6 +18,13 @@ from sync.consensus import Consensus, consensus
 
 UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 """Roles whose pairs never reach training: they measure annotators and pools."""
+
+
+class State(NamedTuple):
+    """The times that judgments and pools are as of, each by its own clock: Label Studio's, and this machine's."""
+
+    judgments: str
+    pools: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Dataset:
     run: Sequence[ScoredDoc]
     judgments: Sequence[Judgment]
     mapped: Sequence[Mapped]
+    state: State
 
     @cached_property
     def consensus(self) -> Consensus:
@@ -66,17 +75,20 @@ class Dataset:
         return splits.split(query_id, self.settings.splits)
 
 
-def load(workspace: Workspace, project: str) -> Dataset:
+def load(workspace: Workspace, project: str, as_of: State | None = None) -> Dataset:
     """Gather a project's data. Judgments on queries and items that left the corpus are left out.
 
+    as_of: the state of judgments and pools that is wanted; the present one without it. Corpus, rules and settings are
+    the present ones always.
     Raises Unreadable for judgments of earlier rules, unless the settings say what their grades are now.
     """
     chosen, rules, settings = workspace.project(project), workspace.rules, workspace.settings
     queries = {q.query_id: q for q in workspace.read_queries().records}
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
-    made = pools.load(workspace.pools).values()
-    given = Table(workspace.judgments / str(chosen.id)).current()
+    table, at = Table(workspace.judgments / str(chosen.id)), as_of or State(*2 * (times.END,))
+    made = pools.load(workspace.pools, at.pools).values()
+    given = table.current(at.judgments)
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
     judgments, mapped = mappings.bring(given, rules, settings.mappings, workspace.rules_of)
     return Dataset(
@@ -87,7 +99,8 @@ def load(workspace: Workspace, project: str) -> Dataset:
         items=items,
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
-        run=pools.run(workspace.pools, fits),
+        run=pools.run(workspace.pools, fits, at.pools),
         judgments=judgments,
         mapped=mapped,
+        state=State(table.latest(at.judgments), pools.newest(workspace.pools, at.pools)),
     )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 ABOUT = {"tool": "test 1", "rules": "r1"}
+STATE = {"judgments": "2026-11-25T14:00:00.000000Z"}
 FILES = {"trec/qrels.txt": "q1 0 d1 3\n", "trec/run.txt": "q1 Q0 d1 1 0.5 x\n", "beir/corpus.jsonl": "{}\n"}
 LATER = datetime.now(UTC) + timedelta(hours=2)
 """When nothing that was written now is young any more."""
@@ -133,7 +134,7 @@ def test_an_empty_bucket_has_no_version_and_no_damage(made: "ObjectStore") -> No
 def test_a_version_is_parts_a_manifest_an_entry_and_the_name_of_the_latest(
     made: "ObjectStore", files: dict[str, Path]
 ) -> None:
-    done = publish(made, files, ABOUT)
+    done = publish(made, files, ABOUT, STATE)
     assert seen(made) == FILES
     found = manifest(made, current(made))
     parts = {entry["part"] for entry in found["files"].values()}
@@ -152,7 +153,7 @@ def test_a_manifest_tells_size_hash_rows_and_columns(made: "ObjectStore", tmp_pa
     (tmp_path / "b.bin").write_bytes(b"x\n")
     content = b"a\tb\n1\t2\n3\t4\n"
     (tmp_path / "c.tsv").write_bytes(content)
-    publish(made, {path.name: path for path in sorted(tmp_path.glob("?.*"))}, ABOUT)
+    publish(made, {path.name: path for path in sorted(tmp_path.glob("?.*"))}, ABOUT, STATE)
     said = manifest(made, current(made))["files"]
     assert said["a.parquet"]["rows"] == 2
     assert said["a.parquet"]["columns"] == {"query_id": "string", "grade": "int64"}
@@ -162,18 +163,18 @@ def test_a_manifest_tells_size_hash_rows_and_columns(made: "ObjectStore", tmp_pa
 
 
 def test_the_same_again_writes_nothing(made: "ObjectStore", files: dict[str, Path]) -> None:
-    first = publish(made, files, ABOUT)
+    first = publish(made, files, ABOUT, STATE)
     for path in files.values():
         path.write_bytes(path.read_bytes())  # a new time, the same content: no clock in the version
-    assert publish(dying(made, 0), files, ABOUT) == (first.version, 0, Difference([], [], []))
+    assert publish(dying(made, 0), files, ABOUT, STATE) == (first.version, 0, Difference([], [], []))
 
 
 def test_a_changed_file_writes_its_part_and_three_names(made: "ObjectStore", files: dict[str, Path]) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     before = places(made)
     files["trec/qrels.txt"].write_text("q1 0 d1 0\n")
     del files["beir/corpus.jsonl"]
-    done = publish(made, files, ABOUT)
+    done = publish(made, files, ABOUT, STATE)
     new = places(made) - before
     assert len(new) == 3  # a part, a manifest, an entry of the history; latest.json was there
     assert done.written == sum(len(read(made, one) or b"") for one in new | {LATEST})
@@ -182,9 +183,9 @@ def test_a_changed_file_writes_its_part_and_three_names(made: "ObjectStore", fil
 
 def test_going_back_writes_two_names_alone(files: dict[str, Path]) -> None:
     bucket = MemoryStore()
-    first = publish(bucket, files, ABOUT)
-    publish(bucket, files, {**ABOUT, "rules": "r2"})
-    back = publish(bucket, files, ABOUT)
+    first = publish(bucket, files, ABOUT, STATE)
+    publish(bucket, files, {**ABOUT, "rules": "r2"}, STATE)
+    back = publish(bucket, files, ABOUT, STATE)
     assert back.version == first.version == current(bucket).version
     assert [one.version for one in history(bucket)].count(first.version) == 2
     assert back.written == 2 * len(read(bucket, LATEST) or b"")
@@ -194,12 +195,12 @@ def test_going_back_writes_two_names_alone(files: dict[str, Path]) -> None:
 def test_killed_at_any_write_readers_keep_the_old_version(
     made: "ObjectStore", files: dict[str, Path], writes: int
 ) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     wanted = double(files)
     with pytest.raises(KeyboardInterrupt):
-        publish(dying(made, writes), files, ABOUT)
+        publish(dying(made, writes), files, ABOUT, STATE)
     assert seen(made) == FILES
-    done = publish(made, files, ABOUT)
+    done = publish(made, files, ABOUT, STATE)
     assert seen(made) == wanted
     assert current(made).version == done.version
     assert len(history(made)) == 2
@@ -207,9 +208,9 @@ def test_killed_at_any_write_readers_keep_the_old_version(
 
 
 def test_a_dry_run_counts_the_bytes_and_writes_none(made: "ObjectStore", files: dict[str, Path]) -> None:
-    would = publish(made, files, ABOUT, dry_run=True)
+    would = publish(made, files, ABOUT, STATE, dry_run=True)
     assert places(made) == set()
-    assert publish(made, files, ABOUT) == would
+    assert publish(made, files, ABOUT, STATE) == would
 
 
 # two writers
@@ -219,17 +220,17 @@ def test_a_dry_run_counts_the_bytes_and_writes_none(made: "ObjectStore", files: 
 def test_of_two_writers_at_once_one_is_told_and_readers_see_the_other(
     made: "ObjectStore", files: dict[str, Path], writes: int
 ) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     wanted = double(files)
     other = {name: path.with_suffix(".other") for name, path in files.items()}
     for path in other.values():
         path.write_text("other")
-    slow: Any = Between(made, writes, lambda: publish(made, other, ABOUT))
+    slow: Any = Between(made, writes, lambda: publish(made, other, ABOUT, STATE))
     with pytest.raises(Mendable, match="Another sync has just published") as told:
-        publish(slow, files, ABOUT)
+        publish(slow, files, ABOUT, STATE)
     assert told.value.mend == "Run it again."
     assert set(seen(made).values()) == {"other"}
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     assert seen(made) == wanted
     assert verify(made).problems == []
 
@@ -237,10 +238,10 @@ def test_of_two_writers_at_once_one_is_told_and_readers_see_the_other(
 def test_a_writer_held_up_before_the_last_step_does_not_bring_the_old_version_back(
     made: "ObjectStore", files: dict[str, Path]
 ) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     wanted = double(files)
-    late: Any = Between(made, 5, lambda: publish(made, files, {**ABOUT, "rules": "r2"}))
-    publish(late, files, ABOUT)  # writes latest.json after the other has
+    late: Any = Between(made, 5, lambda: publish(made, files, {**ABOUT, "rules": "r2"}, STATE))
+    publish(late, files, ABOUT, STATE)  # writes latest.json after the other has
     assert manifest(made, current(made))["rules"] == "r2"
     assert seen(made) == wanted
 
@@ -251,10 +252,10 @@ def test_a_server_without_conditional_writes_lets_one_writer_win(files: dict[str
             return super().put(*given)
 
     bucket = MemoryStore()
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     double(files)
-    slow: Any = Plain(bucket, 4, lambda: publish(bucket, files, {**ABOUT, "rules": "r2"}))
-    publish(slow, files, ABOUT)
+    slow: Any = Plain(bucket, 4, lambda: publish(bucket, files, {**ABOUT, "rules": "r2"}, STATE))
+    publish(slow, files, ABOUT, STATE)
     assert current(bucket) == newest(bucket)
     assert verify(bucket).problems == []
 
@@ -267,7 +268,7 @@ def test_many_writers_leave_a_whole_version_and_an_unbroken_history(made: "Objec
         path.write_text(f"{number}")
         for _ in range(20):
             try:
-                publish(made, {"a.txt": path}, {"writer": number})
+                publish(made, {"a.txt": path}, {"writer": number}, STATE)
             except Mendable as error:
                 told.append(error.what)
             else:
@@ -292,7 +293,7 @@ def test_many_writers_leave_a_whole_version_and_an_unbroken_history(made: "Objec
 
 
 def test_a_flipped_byte_and_a_missing_part_are_each_named(made: "ObjectStore", files: dict[str, Path]) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     said = manifest(made, current(made))["files"]
     made.put(said["trec/qrels.txt"]["part"], b"q1 0 d1 2\n")
     made.delete(said["trec/run.txt"]["part"])
@@ -304,43 +305,45 @@ def test_a_flipped_byte_and_a_missing_part_are_each_named(made: "ObjectStore", f
 
 def test_damaged_parts_that_were_deleted_are_written_again(files: dict[str, Path]) -> None:
     bucket = MemoryStore()
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     bucket.delete(manifest(bucket, current(bucket))["files"]["trec/run.txt"]["part"])
-    assert publish(bucket, files, ABOUT).written == len(FILES["trec/run.txt"])
+    assert publish(bucket, files, ABOUT, STATE).written == len(FILES["trec/run.txt"])
     bucket.delete(current(bucket).manifest)
     assert "lacks versions/" in verify(bucket).problems[0]
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     assert verify(bucket).problems == []
 
 
-@pytest.mark.parametrize("latest", [b"", b"null", b"{}", b"[1]", b'{"number": "x", "version": "", "manifest": ""}'])
+@pytest.mark.parametrize(
+    "latest", [b"", b"null", b"{}", b"[1]", b'{"number": "x", "version": "", "manifest": "", "state": {}}']
+)
 def test_a_damaged_name_of_the_latest_is_a_sentence_and_mended_by_the_next_sync(
     files: dict[str, Path], latest: bytes
 ) -> None:
     bucket = MemoryStore()
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     bucket.put(LATEST, latest)
     with pytest.raises(Unreadable, match=r"latest\.json") as damaged:
         current(bucket)
     assert "run sync again" in damaged.value.mend
     assert verify(bucket).problems == ["latest.json does not name what was published last: run sync again"]
-    assert publish(bucket, files, ABOUT).written == len(read(bucket, LATEST) or b"")
+    assert publish(bucket, files, ABOUT, STATE).written == len(read(bucket, LATEST) or b"")
     assert seen(bucket) == FILES
 
 
 def test_a_manifest_that_somebody_edited_is_not_believed(files: dict[str, Path]) -> None:
     bucket = MemoryStore()
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     bucket.put(current(bucket).manifest, b"{}")
     with pytest.raises(Unreadable, match="not what was written"):
         manifest(bucket, current(bucket))
 
 
 def test_a_name_that_lags_behind_the_history_is_brought_up(made: "ObjectStore", files: dict[str, Path]) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     old = read(made, LATEST) or b""
     double(files)
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     made.put(LATEST, old)
     assert newest(made).number == 2
     assert settle(made) == len(read(made, LATEST) or b"")
@@ -354,7 +357,7 @@ def test_a_name_that_lags_behind_the_history_is_brought_up(made: "ObjectStore", 
 def versions(bucket: "ObjectStore", files: Mapping[str, Path], count: int) -> None:
     for number in range(count):
         files["trec/qrels.txt"].write_text(f"q1 0 d1 {number}\n")
-        publish(bucket, files, ABOUT)
+        publish(bucket, files, ABOUT, STATE)
 
 
 def test_pruning_keeps_the_last_versions_and_what_they_need(made: "ObjectStore", files: dict[str, Path]) -> None:
@@ -368,14 +371,14 @@ def test_pruning_keeps_the_last_versions_and_what_they_need(made: "ObjectStore",
     assert [one.version for one in history(made)] == last
     assert verify(made)[3:] == ([], [])
     assert len(places(made, PARTS)) == 4
-    assert publish(dying(made, 0), files, ABOUT).written == 0
+    assert publish(dying(made, 0), files, ABOUT, STATE).written == 0
 
 
 def test_a_version_published_twice_counts_once(files: dict[str, Path]) -> None:
     bucket = MemoryStore()
-    publish(bucket, files, ABOUT)
-    publish(bucket, files, {**ABOUT, "rules": "r2"})
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
+    publish(bucket, files, {**ABOUT, "rules": "r2"}, STATE)
+    publish(bucket, files, ABOUT, STATE)
     assert prune(bucket, 2, now=LATER) == Pruned(0, 0, 0)
     assert prune(bucket, 1, now=LATER).versions == 1
     assert {one.version for one in history(bucket)} == {current(bucket).version}
@@ -384,10 +387,10 @@ def test_a_version_published_twice_counts_once(files: dict[str, Path]) -> None:
 def test_what_a_killed_upload_left_is_an_orphan_and_swept_once_it_is_old(
     made: "ObjectStore", files: dict[str, Path]
 ) -> None:
-    publish(made, files, ABOUT)
+    publish(made, files, ABOUT, STATE)
     double(files)
     with pytest.raises(KeyboardInterrupt):
-        publish(dying(made, 3), files, ABOUT)
+        publish(dying(made, 3), files, ABOUT, STATE)
     orphans = verify(made).orphans
     assert len(orphans) == 3
     assert prune(made, 9).objects == 0  # it might be one that is going on
@@ -398,7 +401,7 @@ def test_what_a_killed_upload_left_is_an_orphan_and_swept_once_it_is_old(
 
 def test_a_folder_is_rid_of_the_beginnings_of_files(tmp_path: Path, files: dict[str, Path]) -> None:
     bucket = LocalStore(tmp_path / "bucket", mkdir=True)
-    publish(bucket, files, ABOUT)
+    publish(bucket, files, ABOUT, STATE)
     begun = tmp_path / "bucket" / "parts" / "0.txt#1"
     begun.write_text("half")
     prune(bucket, 1)
@@ -447,12 +450,12 @@ class Aged:
 def test_pruning_beside_a_publication_that_brings_old_parts_back_breaks_nothing(
     files: dict[str, Path], writes: int
 ) -> None:
-    publish(bucket := MemoryStore(), files, ABOUT)
+    publish(bucket := MemoryStore(), files, ABOUT, STATE)
     versions(bucket, files, 2)
     files["trec/qrels.txt"].write_text(FILES["trec/qrels.txt"])
     aged: Any = Aged(bucket)
     beside: Any = Between(aged, writes, lambda: prune(aged, 1))
-    publish(beside, files, {**ABOUT, "rules": "r2"})
+    publish(beside, files, {**ABOUT, "rules": "r2"}, STATE)
     assert seen(bucket) == FILES
     assert verify(bucket).problems == []
 
@@ -466,7 +469,7 @@ from pathlib import Path
 from store.buckets import open_bucket
 from sync.bucket.publish import publish
 folder = Path(sys.argv[2])
-publish(open_bucket(sys.argv[1], make=True), {p.name: p for p in sorted(folder.iterdir())}, {})
+publish(open_bucket(sys.argv[1], make=True), {p.name: p for p in sorted(folder.iterdir())}, {}, {})
 """
 
 
@@ -478,7 +481,7 @@ def test_killed_by_the_system_in_mid_upload_a_bucket_stays_whole(
     folder = tmp_path / "large"
     folder.mkdir()
     (folder / "old.txt").write_text("old")
-    publish(open_bucket(url, make=True), {"old.txt": folder / "old.txt"}, {})
+    publish(open_bucket(url, make=True), {"old.txt": folder / "old.txt"}, {}, {})
     for number in range(6):
         (folder / f"{number}.bin").write_bytes(os.urandom(7_000_000))  # more than one part of an upload
     command = [sys.executable, "-c", SCRIPT, url, str(folder)]
@@ -515,7 +518,7 @@ def test_what_is_no_bucket_is_refused(url: str) -> None:
 def test_a_bucket_that_cannot_be_read_is_a_sentence(tmp_path: Path, files: dict[str, Path]) -> None:
     bucket = open_bucket(str(tmp_path / "bucket"), make=True)
     (tmp_path / "bucket" / LATEST).symlink_to(LATEST)  # a loop: the disk answers with an error
-    for use in (lambda: current(bucket), lambda: publish(bucket, files, ABOUT)):
+    for use in (lambda: current(bucket), lambda: publish(bucket, files, ABOUT, STATE)):
         with pytest.raises(Mendable, match="bucket"):
             use()
 
@@ -526,15 +529,16 @@ def test_a_wrong_secret_is_a_sentence_that_does_not_tell_it(
     for name, value in {**swift, "AWS_SECRET_ACCESS_KEY": "not-the-secret"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Mendable, match="cannot be") as refused:
-        publish(open_bucket("s3://train/x"), files, ABOUT)
+        publish(open_bucket("s3://train/x"), files, ABOUT, STATE)
     assert "not-the-secret" not in str(refused.value)
     assert "credentials" in refused.value.mend
 
 
 def test_latest_is_plain_json_for_readers_without_this_tool(tmp_path: Path, files: dict[str, Path]) -> None:
     bucket = open_bucket(str(tmp_path / "bucket"), make=True)
-    done = publish(bucket, files, ABOUT)
+    done = publish(bucket, files, ABOUT, STATE)
     named = json.loads((tmp_path / "bucket" / LATEST).read_text())
-    assert named == {"number": 1, "version": done.version, "manifest": f"versions/{done.version}/manifest.json"}
+    place = f"versions/{done.version}/manifest.json"
+    assert named == {"number": 1, "version": done.version, "manifest": place, "state": STATE}
     listed = json.loads((tmp_path / "bucket" / named["manifest"]).read_text())["files"]
     assert (tmp_path / "bucket" / listed["trec/qrels.txt"]["part"]).read_text() == FILES["trec/qrels.txt"]

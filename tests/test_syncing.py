@@ -9,18 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tiny
 from label_studio_sdk import LabelStudio
-from sync_world import grade, make_workspace
+from sync_world import grade, make_workspace, pool
 
 from label_configs.errors import GateFailed, Mendable, PartlyDone, Unreadable
 from ls_retrieval import cli, syncing
 from ls_retrieval.studio import Account, Studio
 from ls_retrieval.syncing import Wanted, refuse_unread
-from store import files, wake
+from store import files, pools, wake
 from store.judgments import Table
 from store.workspace import Workspace
 from sync.pull import Pulled
@@ -169,3 +170,39 @@ def test_a_version_does_not_change_with_the_order_of_pulls(tmp_path: Path) -> No
             table.append([judgment], table.known())
         versions.append(syncing.sync(workspace, dry(tmp_path / "bucket")).published.version)
     assert versions[0] == versions[1]
+
+
+def published(workspace: Workspace, to: Path, as_of: str = "") -> syncing.Synced:
+    """Publish what the workspace holds, without asking Label Studio."""
+    return syncing.sync(workspace, Wanted("main", str(to), ["trec", "beir"], as_of=as_of or "2999-01-01"))
+
+
+def test_any_past_version_is_rebuilt_to_the_same_bytes(tmp_path: Path) -> None:
+    workspace, bucket = make_workspace(tmp_path / "w"), tmp_path / "bucket"
+    table = Table(workspace.judgments / "7")
+    first = published(workspace, bucket).published.version
+    table.append([grade("q3", "d3", 2, annotation_id=30)], table.known())
+    second = published(workspace, bucket).published.version
+    pools.append(workspace.pools, [replace(pool("q3", [("d6", "candidate", "dense", 2.0)]), round=2)])
+    third = published(workspace, bucket).published.version
+    table.append([grade("q3", "d3", 0, annotation_id=30)], table.known())
+    table.append([grade("q1", "d1", 0, annotation_id=10)], table.known(), deleted=True)
+    fourth = published(workspace, bucket).published.version
+    assert len({first, second, third, fourth}) == 4
+    for version in (first, second, third, fourth, first):
+        before = set(os.listdir(bucket / "parts"))
+        again = published(workspace, bucket, version).published
+        assert again.version == version
+        assert set(os.listdir(bucket / "parts")) == before
+    assert json.loads((bucket / "latest.json").read_text())["version"] == first
+
+
+def test_a_time_before_everything_has_no_grades(tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match="has no grades yet"):
+        published(make_workspace(tmp_path / "w"), tmp_path / "b", "2001-01-01")
+
+
+@pytest.mark.parametrize(("as_of", "said"), [("yesterday", "is no time"), ("0123456789abcdef", "no version 0123")])
+def test_what_is_neither_a_time_nor_a_version_is_a_sentence(as_of: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match=said):
+        published(make_workspace(tmp_path / "w"), tmp_path / "b", as_of)

@@ -58,7 +58,7 @@ def verify(bucket: "ObjectStore") -> Checked:
 
 def _latest(bucket: "ObjectStore", published: list[Publication]) -> list[str]:
     found = read(bucket, LATEST)
-    if found != (latest(max(published)) if published else None):
+    if found != (latest(published[-1]) if published else None):
         return [f"{LATEST} does not name what was published last: run sync again"]
     return []
 

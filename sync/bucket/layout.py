@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
@@ -27,14 +28,18 @@ class Entry(TypedDict):
 
 
 class Publication(NamedTuple):
-    """One entry of the history. number counts from 1; 0 stands for a bucket without any."""
+    """One entry of the history. number counts from 1; 0 stands for a bucket without any.
+
+    state: what the version was made as of, as `--as-of` takes it.
+    """
 
     number: int
     version: str
     manifest: str
+    state: Mapping[str, str]
 
 
-NOTHING = Publication(0, "", "")
+NOTHING = Publication(0, "", "", {})
 
 
 def entry(path: Path) -> Entry:
@@ -117,7 +122,7 @@ def newest(bucket: "ObjectStore") -> Publication:
         number = current(bucket).number
     except Unreadable:
         number = 0
-    found = _entry(bucket, number) or max(history(bucket), default=NOTHING)
+    found = _entry(bucket, number) or max(history(bucket), default=NOTHING, key=attrgetter("number"))
     while following := _entry(bucket, found.number + 1):
         found = following
     return found
@@ -152,6 +157,7 @@ def _entry(bucket: "ObjectStore", number: int) -> Publication | None:
 def _publication(content: bytes, place: str) -> Publication:
     try:
         found = json.loads(content)
-        return Publication(int(found["number"]), str(found["version"]), str(found["manifest"]))
-    except (ValueError, KeyError, TypeError) as error:
+        state = {str(name): str(time) for name, time in found["state"].items()}
+        return Publication(int(found["number"]), str(found["version"]), str(found["manifest"]), state)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"{place} in the bucket is damaged.", mend=f"Delete {place}, and run sync again.") from error

@@ -56,11 +56,13 @@ def publish(
     bucket: "ObjectStore",
     files: Mapping[str, Path],
     about: Mapping[str, Any],
+    state: Mapping[str, str],
     *,
     dry_run: bool = False,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Published:
-    """Publish files, by their names in the version. about: what the manifest says beside the files.
+    """Publish files, by their names in the version. about: what the manifest says beside the files;
+    state: what the history says of where they come from.
 
     Killed at any point, it is run again; readers see the version before, or this one. Raises Mendable where another
     writer publishes at the same time.
@@ -73,7 +75,7 @@ def publish(
         last = newest(bucket)
         known = _files(bucket, last)
         again = last.version == version
-        fresh = last if again else Publication(last.number + 1, version, manifest_place(version))
+        fresh = last if again else Publication(last.number + 1, version, manifest_place(version), state)
         written = _put_manifest(bucket, fresh.manifest, described, dry_run=True)
         named = {one["part"] for one in known.values()}
         for part, path in parts.items():

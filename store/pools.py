@@ -34,6 +34,7 @@ _CANDIDATE = [
     ("reason", pa.string()),
     ("drawn", pa.int32()),
     ("drawn_from", pa.int32()),
+    ("twin", pa.string()),
 ]
 Fits = Callable[[str, str], bool]
 """Whether a query and an item, by their ids, are such as somebody asks for."""

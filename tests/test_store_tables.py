@@ -23,7 +23,7 @@ POOL = Pool(
     encoder="e1",
     index="i1",
     seed=7,
-    folded=(Candidate(doc_id="b2", source="near-duplicate", reason="folded into b"),),
+    folded=(Candidate(doc_id="b2", source="near-duplicate", twin="b"),),
 )
 GRADE = Judgment(
     kind="grade",

@@ -55,6 +55,22 @@ class ModeName(StrEnum):
     assist = "assist"
 
 
+class MediaName(StrEnum):
+    """How data sets hold media."""
+
+    auto = "auto"
+    embedded = "embedded"
+    copied = "copied"
+    reference = "reference"
+
+
+class PicturesName(StrEnum):
+    """Which pictures data sets hold."""
+
+    originals = "originals"
+    thumbnails = "thumbnails"
+
+
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.")]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -248,19 +264,39 @@ def export(
     project: ProjectOption = "main",
     formats: Formats = "trec,beir,triplets",
     out: Annotated[Path | None, typer.Option(help="Folder to write; exports/ of the workspace without it.")] = None,
+    media: Annotated[MediaName | None, typer.Option(help="How media are held, in place of [export] media.")] = None,
+    pictures: Annotated[PicturesName | None, typer.Option(help="In place of [export] pictures.")] = None,
+    as_of: Annotated[str, typer.Option(help="The state of that time: 2026-11-25T14:00Z.")] = "",
     list_formats: Annotated[bool, typer.Option("--list", help="List the formats, and do nothing.")] = False,
 ) -> None:
-    """Write data sets. Checks no gates; `sync` does."""
+    """Write data sets. Checks no gates; `sync` does.
+
+    Example: ls-retrieval export -w photos --formats beir,triplets --out data --media copied
+    """
     from ls_retrieval import flow
     from sync.formats import FORMATS
 
     if list_formats:
         for name, one in FORMATS.items():
-            typer.echo(f"{name:<12}{one.consumer:<36}{one.line}")
+            typer.echo(f"{name:<16}{one.consumer:<44}{one.line}")
         return
     opened = _workspace(workspace)
-    for path in flow.export(opened, project, formats.split(","), out or opened.exports):
+    given = {"media": media and media.value, "pictures": pictures and pictures.value}
+    held = {name: value for name, value in given.items() if value}
+    for path in flow.export(opened, project, formats.split(","), out or opened.exports, held=held, as_of=as_of):
         typer.echo(str(path))
+
+
+@app.command()
+def freeze(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", dry_run: DryRun = False) -> None:
+    """Keep the test split as it is: the queries that are judged and in it now stay, and no other joins them.
+
+    Delete test-queries.txt in the workspace to let it grow again.
+    """
+    from ls_retrieval import flow
+
+    named = flow.freeze(_workspace(workspace), project, dry_run=dry_run)
+    typer.echo(f"{len(named)} queries {'would be' if dry_run else 'are'} the test split for good")
 
 
 @app.command()

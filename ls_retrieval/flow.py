@@ -1,6 +1,7 @@
 """The commands that move data: push, pull, export."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
-from store import pools
+from store import files, pools, times
 from store.judgments import Table
 from store.mappings import RulesOf
 from store.settings import Project
@@ -17,7 +18,7 @@ from sync import export as exporting
 from sync import export_file, export_storage, projects
 from sync import pull as pulling
 from sync import push as pushing
-from sync.dataset import Dataset, load
+from sync.dataset import Dataset, State, load
 from sync.label_studio import explained
 from sync.pull import Pulled
 from sync.push import Pushed
@@ -97,8 +98,32 @@ def dataset(workspace: Workspace, project: str) -> Dataset:
     return load(workspace, project)
 
 
-def export(workspace: Workspace, project: str, formats: Sequence[str], out: Path) -> list[Path]:
-    """Write data sets into a folder."""
+def export(
+    workspace: Workspace,
+    project: str,
+    formats: Sequence[str],
+    out: Path,
+    *,
+    held: Mapping[str, str] | None = None,
+    as_of: str = "",
+) -> list[Path]:
+    """Write data sets into a folder. held: settings of [export] that differ this time; as_of: a time."""
     names = exporting.known(formats)
+    data = load(workspace, project, State(*2 * (times.given(as_of),)) if as_of else None)
+    chosen = data.settings.export.model_copy(update=dict(held or {}))
+    data = replace(data, settings=data.settings.model_copy(update={"export": chosen}))
     with bar("Writing data sets", len(names)) as advance:
-        return exporting.export(load(workspace, project), names, out, advance=advance)
+        return exporting.export(data, names, out, advance=advance)
+
+
+def freeze(workspace: Workspace, project: str, *, dry_run: bool = False) -> list[str]:
+    """Keep the judged queries of the test split as that split; gives their ids."""
+    data = load(workspace, project)
+    if workspace.frozen.exists():
+        raise Mendable(f"{workspace.frozen} is there: the test split is frozen.", mend="Delete it to freeze anew.")
+    named = [query_id for query_id in sorted({q.query_id for q in data.qrels}) if data.split(query_id) == "test"]
+    if not named:
+        raise Mendable("No query of the test split is judged yet.", mend="Label more, or raise [splits] test.")
+    if not dry_run:
+        files.write(workspace.frozen, "".join(f"{query_id}\n" for query_id in named))
+    return named

@@ -17,7 +17,7 @@ _ATTRIBUTION = ("attribution", "author", "source")
 
 
 def write(data: Dataset, folder: Path, configs: Sequence[Mapping[str, object]] = ()) -> None:
-    """Write README.md, and ATTRIBUTION.tsv where items name an author or a source. configs: the hub's, for its loader."""
+    """Write README.md, and ATTRIBUTION.tsv where items name an author or a source. configs: of the hub's loader."""
     import jinja2
 
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 -- Markdown

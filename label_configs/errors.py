@@ -45,3 +45,9 @@ class GateFailed(Mendable):
     """A quality gate that the data does not pass: nothing is published."""
 
     exit_code = 3
+
+
+class PartlyDone(Mendable):
+    """Something of many could not be reached or read; all the rest is done."""
+
+    exit_code = 4

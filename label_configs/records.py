@@ -66,6 +66,7 @@ class Candidate:
     """An item proposed for a query: by whom (`source`), as what (`role`), how high (`score`, `rank` from 1), why.
 
     Of a random draw: how many were `drawn`, evenly, of how many (`drawn_from`); each stands for drawn_from / drawn.
+    twin: of a near-duplicate that is not shown the doc_id of the candidate that stands for it.
     """
 
     doc_id: str
@@ -76,13 +77,14 @@ class Candidate:
     reason: str = ""
     drawn: int = 0
     drawn_from: int = 0
+    twin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """The candidates of one query in display order, and everything that they depend on.
 
-    folded: near-duplicates of candidates, which are not shown: their `reason` names the one that stands for them.
+    folded: near-duplicates of candidates, which are not shown.
     """
 
     query_id: str

@@ -13,13 +13,15 @@ import typer
 from label_configs.errors import GateFailed, Mendable, Unreadable
 
 if TYPE_CHECKING:
+    import threading
+
     from store.workspace import Workspace
 
 app = typer.Typer(
     name="ls-retrieval",
     help="Retrieval judgments and verified hard negatives from Label Studio.\n\n"
     "The usual order: init, index, pool, push, (people label), sync. `make demo` shows all of it.",
-    epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 70 our defect.",
+    epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 4 partly done, 70 our defect.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -53,10 +55,27 @@ class ModeName(StrEnum):
     assist = "assist"
 
 
+class MediaName(StrEnum):
+    """How data sets hold media."""
+
+    auto = "auto"
+    embedded = "embedded"
+    copied = "copied"
+    reference = "reference"
+
+
+class PicturesName(StrEnum):
+    """Which pictures data sets hold."""
+
+    originals = "originals"
+    thumbnails = "thumbnails"
+
+
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.")]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Formats = Annotated[str, typer.Option("--formats", help="Names with commas between; `export --list` shows them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 HERE = Path()
 FORMS = "How candidates are judged: graded, buckets, ranking, pairwise, selection, moment or review."
 
@@ -195,11 +214,31 @@ def serve(
 
 
 @app.command()
-def pull(workspace: WorkspaceOption = HERE, project: ProjectOption = "main") -> None:
-    """Read new, edited and deleted answers into the judgments."""
+def pull(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    from_export: Annotated[
+        Path | None, typer.Option(help="A JSON export of the project, instead of Label Studio's API.")
+    ] = None,
+    from_storage: Annotated[
+        str, typer.Option(help="The bucket or folder that Label Studio exports to, instead of its API.")
+    ] = "",
+) -> None:
+    """Read new, edited and deleted answers into the judgments.
+
+    Example: ls-retrieval pull -w photos --from-export project-7.json
+    """
     from ls_retrieval import flow
 
-    flow.tell(flow.pull(_workspace(workspace), project))
+    opened = _workspace(workspace)
+    if from_export and from_storage:
+        raise typer.BadParameter("give --from-export or --from-storage, not both")
+    if from_export:
+        flow.tell(flow.pull_export(opened, project, from_export))
+    elif from_storage:
+        flow.tell(flow.pull_storage(opened, project, from_storage))
+    else:
+        flow.tell(flow.pull(opened, project))
 
 
 @app.command()
@@ -225,19 +264,39 @@ def export(
     project: ProjectOption = "main",
     formats: Formats = "trec,beir,triplets",
     out: Annotated[Path | None, typer.Option(help="Folder to write; exports/ of the workspace without it.")] = None,
+    media: Annotated[MediaName | None, typer.Option(help="How media are held, in place of [export] media.")] = None,
+    pictures: Annotated[PicturesName | None, typer.Option(help="In place of [export] pictures.")] = None,
+    as_of: Annotated[str, typer.Option(help="The state of that time: 2026-11-25T14:00Z.")] = "",
     list_formats: Annotated[bool, typer.Option("--list", help="List the formats, and do nothing.")] = False,
 ) -> None:
-    """Write data sets. Checks no gates; `sync` does."""
+    """Write data sets. Checks no gates; `sync` does.
+
+    Example: ls-retrieval export -w photos --formats beir,triplets --out data --media copied
+    """
     from ls_retrieval import flow
     from sync.formats import FORMATS
 
     if list_formats:
         for name, one in FORMATS.items():
-            typer.echo(f"{name:<12}{one.consumer:<36}{one.line}")
+            typer.echo(f"{name:<16}{one.consumer:<44}{one.line}")
         return
     opened = _workspace(workspace)
-    for path in flow.export(opened, project, formats.split(","), out or opened.exports):
+    given = {"media": media and media.value, "pictures": pictures and pictures.value}
+    held = {name: value for name, value in given.items() if value}
+    for path in flow.export(opened, project, formats.split(","), out or opened.exports, held=held, as_of=as_of):
         typer.echo(str(path))
+
+
+@app.command()
+def freeze(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", dry_run: DryRun = False) -> None:
+    """Keep the test split as it is: the queries that are judged and in it now stay, and no other joins them.
+
+    Delete test-queries.txt in the workspace to let it grow again.
+    """
+    from ls_retrieval import flow
+
+    named = flow.freeze(_workspace(workspace), project, dry_run=dry_run)
+    typer.echo(f"{len(named)} queries {'would be' if dry_run else 'are'} the test split for good")
 
 
 @app.command()
@@ -246,33 +305,65 @@ def sync(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     formats: Formats = "trec,beir,triplets",
+    gate: Annotated[
+        list[str] | None, typer.Option(help="A floor in place of the one in settings.toml: alpha=0.6. Repeatable.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C, as answers come.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 60,
+    prune: Annotated[int | None, typer.Option(min=1, help="Keep so many versions in the bucket.")] = None,
+    as_of: Annotated[
+        str, typer.Option(help="Publish an earlier state: 2026-11-25T14:00Z, or a version in the bucket.")
+    ] = "",
     dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Pull, check the gates, write data sets, and publish them: data first, manifest last.
+    """Pull, check the gates, write data sets, and publish them: data first, latest.json last.
 
-    Example: ls-retrieval sync -w photos --to s3://training/photos --formats beir,triplets
+    Examples: ls-retrieval sync -w photos --to s3://training/photos --formats beir,triplets
+
+    ls-retrieval sync -w photos --to s3://training/photos --gate alpha=0.6 --prune 10 --watch
     """
-    from ls_retrieval import flow
+    from ls_retrieval import flow, syncing, tables
 
-    done = flow.sync(_workspace(workspace), project, to, formats.split(","), dry_run=dry_run)
-    verb = "would be written" if dry_run else "written"
-    typer.echo(f"version {done.version} in {to}: {done.written} bytes {verb}")
+    wanted = syncing.Wanted(project, to, formats.split(","), _gates(gate or []), prune, dry_run, as_of)
+    opened = _workspace(workspace)
+    if watch and (dry_run or as_of):
+        raise typer.BadParameter("--watch goes with neither --dry-run nor --as-of")
+    if watch:
+        syncing.watch(opened, wanted, every, _until_stopped())
+        return
+    done = syncing.sync(opened, wanted)
+    if as_json:
+        typer.echo(json.dumps(tables.plain(done)))
+    else:
+        if done.pulled is not None:
+            flow.tell(done.pulled)
+        for line in tables.synced(done, to, dry_run=dry_run):
+            typer.echo(line)
+    syncing.refuse_unread(done.pulled)
 
 
 @app.command()
-def verify(url: Annotated[str, typer.Argument(help="The bucket.")]) -> None:
-    """Read everything that the bucket's latest version names, and compare the hashes."""
-    from store.buckets import open_bucket
-    from sync import bucket
+def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJson = False) -> None:
+    """Read everything in the bucket that a version names, and compare the hashes.
 
-    opened = open_bucket(url)
-    problems = bucket.verify(opened)
-    if problems:
-        raise Unreadable(f"{url} is damaged.", problems=problems, mend="Delete these parts, and run sync again.")
-    manifest = bucket.manifest(opened)
-    if manifest is None:
+    Example: ls-retrieval verify s3://training/photos
+    """
+    from ls_retrieval import tables
+    from store.buckets import open_bucket
+    from sync.bucket.check import verify as read_again
+
+    found = read_again(open_bucket(url))
+    if as_json:
+        typer.echo(json.dumps(tables.plain(found)))
+    if found.problems:
+        raise Unreadable(f"{url} is damaged.", problems=found.problems, mend="Delete these parts, and run sync again.")
+    if not found.versions:
         raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
-    typer.echo(f"{len(manifest['files'])} files are as they were written")
+    if not as_json:
+        typer.echo(f"{found.parts} parts of {found.versions} versions are as they were written ({found.bytes} bytes)")
+        if found.orphans:
+            typer.echo(f"{len(found.orphans)} parts belong to no version: `sync --prune N` takes them away")
 
 
 @app.command()
@@ -328,6 +419,28 @@ def _workspace(root: Path) -> "Workspace":
     if not root.is_dir():
         raise Mendable(f"There is no workspace {root}.", mend=f"`ls-retrieval init --workspace {root}` makes one.")
     return Workspace(root)
+
+
+def _gates(given: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in given:
+        name, _, floor = text.partition("=")
+        try:
+            found[name.strip()] = float(floor)
+        except ValueError as error:
+            raise typer.BadParameter(f"{text!r} is not NAME=NUMBER, as in alpha=0.6") from error
+    return found
+
+
+def _until_stopped() -> "threading.Event":
+    """An event that is set when the process is asked to end."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _text(rules: Path | None) -> str:

@@ -1,29 +1,27 @@
-"""The commands that move data: push, pull, export, sync."""
+"""The commands that move data: push, pull, export."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
-from store import pools
-from store.buckets import open_bucket
+from store import files, pools, times
 from store.judgments import Table
+from store.mappings import RulesOf
+from store.settings import Project
 from store.workspace import Workspace
-from sync import bucket as buckets
 from sync import export as exporting
-from sync import gates, projects
+from sync import export_file, export_storage, projects
 from sync import pull as pulling
 from sync import push as pushing
-from sync.bucket import Published
-from sync.dataset import Dataset, load
+from sync.dataset import Dataset, State, load
 from sync.label_studio import explained
 from sync.pull import Pulled
 from sync.push import Pushed
-from sync.report import summary
 
 
 def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed:
@@ -58,20 +56,40 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
 
 def pull(workspace: Workspace, project: str) -> Pulled:
     """Read what is new of a project."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with compose.label_studio() as client, bar("Pulling answers", pulling.first(client, chosen, table)) as advance:
+        return pulling.pull(client, chosen, table, rules_of, key, advance=advance)
+
+
+def pull_export(workspace: Workspace, project: str, path: Path) -> Pulled:
+    """Read what a JSON export of the project has that is new."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with bar(f"Reading tasks of {path.name}") as advance:
+        return export_file.pull(path, chosen, table, rules_of, key, advance=advance)
+
+
+def pull_storage(workspace: Workspace, project: str, url: str) -> Pulled:
+    """Read what is new in the storage that Label Studio exports the project to."""
+    chosen, table, rules_of, key = _reading(workspace, project)
+    with bar(f"Reading {url}") as advance:
+        return export_storage.pull(url, chosen, table, rules_of, key, advance=advance)
+
+
+def _reading(workspace: Workspace, project: str) -> tuple[Project, Table, RulesOf, str]:
     chosen = workspace.project(project)
     table = Table(workspace.judgments / str(chosen.id))
-    key = compose.pseudonym_key(workspace)
-    with compose.label_studio() as client, bar("Pulling answers") as advance:
-        return pulling.pull(client, chosen, table, cache(workspace.rules_of), key, advance=advance)
+    return chosen, table, cache(workspace.rules_of), compose.pseudonym_key(workspace)
 
 
 def tell(pulled: Pulled) -> None:
     """Print what a pull read, and every answer that it could not read."""
     for problem in pulled.problems:
         say(f"unreadable: {problem}")
+    if pulled.more:
+        say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{len(pulled.problems)} unreadable"
+        f"{len(pulled.problems) + pulled.more} unreadable"
     )
 
 
@@ -80,38 +98,32 @@ def dataset(workspace: Workspace, project: str) -> Dataset:
     return load(workspace, project)
 
 
-def export(workspace: Workspace, project: str, formats: Sequence[str], out: Path) -> list[Path]:
-    """Write data sets into a folder."""
+def export(
+    workspace: Workspace,
+    project: str,
+    formats: Sequence[str],
+    out: Path,
+    *,
+    held: Mapping[str, str] | None = None,
+    as_of: str = "",
+) -> list[Path]:
+    """Write data sets into a folder. held: settings of [export] that differ this time; as_of: a time."""
     names = exporting.known(formats)
+    data = load(workspace, project, State(*2 * (times.given(as_of),)) if as_of else None)
+    chosen = data.settings.export.model_copy(update=dict(held or {}))
+    data = replace(data, settings=data.settings.model_copy(update={"export": chosen}))
     with bar("Writing data sets", len(names)) as advance:
-        return exporting.export(load(workspace, project), names, out, advance=advance)
+        return exporting.export(data, names, out, advance=advance)
 
 
-def sync(workspace: Workspace, project: str, to: str, formats: Sequence[str], *, dry_run: bool = False) -> Published:
-    """Pull, consensus, gates, formats, publish. A gate that fails publishes nothing."""
-    names = exporting.known(formats)
-    fingerprint = pulling.fingerprint(compose.pseudonym_key(workspace))
-    bucket = open_bucket(to, make=not dry_run)
-    _same_key(buckets.manifest(bucket), fingerprint)
-    if not dry_run:
-        tell(pull(workspace, project))
+def freeze(workspace: Workspace, project: str, *, dry_run: bool = False) -> list[str]:
+    """Keep the judged queries of the test split as that split; gives their ids."""
     data = load(workspace, project)
-    figures = summary(data)
-    checked = gates.check(figures, workspace.settings.gates)
-    gates.enforce(checked)
-    with TemporaryDirectory() as aside:
-        out = Path(aside) if dry_run else workspace.exports
-        with bar("Writing data sets", len(names)) as advance:
-            paths = exporting.export(data, names, out, advance=advance)
-        about = exporting.about(data, figures, checked, fingerprint)
-        with bar("Publishing", len(paths)) as advance:
-            return buckets.publish(bucket, out, paths, about, dry_run=dry_run, advance=advance)
-
-
-def _same_key(manifest: dict[str, object] | None, fingerprint: str) -> None:
-    if manifest is not None and manifest.get("pseudonym_key") != fingerprint:
-        raise Mendable(
-            "The pseudonym key is not the one that the bucket's data were made with.",
-            why="Annotators would get new names, and their answers could not be joined with earlier ones.",
-            mend="Restore the key (LSR_PSEUDONYM_KEY or pseudonym.key), or sync to another bucket.",
-        )
+    if workspace.frozen.exists():
+        raise Mendable(f"{workspace.frozen} is there: the test split is frozen.", mend="Delete it to freeze anew.")
+    named = [query_id for query_id in sorted({q.query_id for q in data.qrels}) if data.split(query_id) == "test"]
+    if not named:
+        raise Mendable("No query of the test split is judged yet.", mend="Label more, or raise [splits] test.")
+    if not dry_run:
+        files.write(workspace.frozen, "".join(f"{query_id}\n" for query_id in named))
+    return named

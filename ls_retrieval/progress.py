@@ -1,4 +1,7 @@
-"""Progress of long work: a live bar on a terminal, lines in a log, and the time that it took."""
+"""Progress of long work: a live bar on a terminal, lines in a log, and the time that it took.
+
+A log hears nothing of what takes no time: cron mails whatever a command says.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +17,7 @@ Advance = Callable[[int], None]
 
 err = Console(stderr=True, highlight=False)
 _QUIET = 5.0
-"""Seconds between two lines of progress in a log."""
+"""Seconds between two lines of progress in a log, and before the first."""
 
 
 @contextmanager
@@ -23,7 +26,9 @@ def bar(doing: str, total: int | None = None) -> Iterator[Advance]:
     begun = time.monotonic()
     with _live(doing, total) if err.is_terminal else _lines(doing, total) as advance:
         yield advance
-    err.print(f"{doing}: {time.monotonic() - begun:.1f} s")
+    passed = time.monotonic() - begun
+    if err.is_terminal or passed >= _QUIET:
+        err.print(f"{doing}: {passed:.1f} s")
 
 
 @contextmanager
@@ -44,8 +49,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def _lines(doing: str, total: int | None) -> Iterator[Advance]:
-    """For logs: a line when work begins, and one every few seconds, with the rate since the last."""
-    err.print(f"{doing} …")
+    """For logs: a line every few seconds, with the rate since the last; nothing of short work."""
     done, told_done, told = 0, 0, time.monotonic()
 
     def advance(steps: int) -> None:

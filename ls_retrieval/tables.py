@@ -1,11 +1,16 @@
 """Figures as tables for people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from sync.report import Summary
+
+if TYPE_CHECKING:
+    from ls_retrieval.syncing import Synced
 
 
 def show(figures: Summary) -> None:
@@ -44,6 +49,27 @@ def overview(figures: Summary) -> Table:
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table
+
+
+def synced(done: "Synced", to: str, *, dry_run: bool) -> Iterator[str]:
+    """What a sync did, in lines; a dry run names every file that would differ."""
+    published, verb = done.published, "would be written" if dry_run else "written"
+    if dry_run:
+        for sign, names in zip("+~-", published.difference, strict=True):
+            yield from (f"{sign} {name}" for name in names)
+    if done.pruned is not None:
+        gone = "would be taken away" if dry_run else "taken away"
+        yield f"{done.pruned.versions} versions and {done.pruned.objects} objects ({done.pruned.bytes} bytes) {gone}"
+    yield f"version {published.version} in {to}: {published.written} bytes {verb}"
+
+
+def plain(value: object) -> object:
+    """A result as JSON takes it: records become objects."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(one) for name, one in value._asdict().items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _number(value: float | None) -> str:

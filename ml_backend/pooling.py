@@ -153,7 +153,7 @@ def _proposed(request: Request, choice: PoolSettings, ranking: Ranking, chosen: 
     """The pool of these candidates in display order, with the near-duplicates that they stand for; and its run."""
     collection, query_id, shown = request.collection, request.query.query_id, _ids(chosen)
     folded = [
-        Candidate(doc_id=doc_id, source="near-duplicate", reason=f"folded into {twin}")
+        Candidate(doc_id=doc_id, source="near-duplicate", twin=twin)
         for doc_id, twin in sorted(ranking.into.items())
         if twin in shown
     ]

@@ -27,6 +27,7 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
     """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
 
     A secret key may be in the file that AWS_SECRET_ACCESS_KEY_FILE or AZURE_STORAGE_ACCOUNT_KEY_FILE names.
+    S3 servers are given the SHA-256 of what they get, and refuse what was damaged on its way.
     make: make a folder that is missing; without it, a missing folder is an empty bucket.
     patience: obstore's own without it.
     """
@@ -35,7 +36,10 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
 
     try:
         if "://" in url and not url.startswith("file://"):
-            return from_url(url, config=_key(url), client_options=_client(url, patience), retry_config=_retry(patience))
+            key, client, retry = _key(url), _client(url, patience), _retry(patience)
+            if url.startswith("s3://"):
+                return from_url(url, config=key, checksum_algorithm="SHA256", client_options=client, retry_config=retry)
+            return from_url(url, config=key, client_options=client, retry_config=retry)
         folder = Path(url.removeprefix("file://")).resolve()
         return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
     except (BaseError, OSError, ValueError) as error:

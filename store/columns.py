@@ -20,6 +20,12 @@ def write(data: pa.Table, path: Path) -> None:
         pq.write_table(data, temporary, compression="zstd")
 
 
+def note(path: Path, name: str) -> str:
+    """What a part says of itself under a name, beside its rows; empty where it says nothing."""
+    noted = pq.read_schema(path).metadata or {}
+    return str(noted.get(name.encode(), b"").decode())
+
+
 def read(paths: Iterable[Path], schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:
     """All parts after each other, in the order given. names: the columns wanted; all without it."""
     chosen = schema if names is None else pa.schema([schema.field(name) for name in names])

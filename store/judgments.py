@@ -1,18 +1,26 @@
 """The canonical table: one row a judgment, in append-only Parquet parts, one folder a project.
 
-An edit is a new revision of its annotation, a deletion a revision that holds one row marked deleted.
+An edit is a new revision of its annotation, a deletion a revision that holds one row marked deleted. Each row says
+`since` when it stands, by Label Studio's clock: the time of the annotation, or just after everything that earlier
+pulls had read, where it came later than it was made. So what is added never changes a state that was there before.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from label_configs.records import Judgment
-from store import columns, files
+from store import files, times
+from store.parts import Parts
 
 _JUDGMENT = [
     ("kind", pa.string()),
@@ -41,17 +49,27 @@ _JUDGMENT = [
     ("origin", pa.string()),
     ("untouched", pa.bool_()),
 ]
-SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_())])
+SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()), ("since", pa.string())])
+FORGOTTEN = "forgotten"
+"""The value of the one row that is left of an annotation that was erased."""
+_HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
+_ROWS = 20_000
+"""Rows of a part that is written while more are to come."""
+_NAMES = [name for name, _ in _JUDGMENT]
+_VALUES = attrgetter(*_NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the table holds of one annotation: its task, its state in Label Studio, and how often it was revised."""
+class Known(NamedTuple):
+    """What the table holds of one annotation: its task, its state in Label Studio, and how often it was revised.
+
+    deleted: nothing of it stands. there: as far as the table knows Label Studio still has it.
+    """
 
     task_id: int
     updated_at: str
     revision: int
     deleted: bool
+    there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +80,59 @@ class Table:
 
     def known(self) -> dict[int, Known]:
         """annotation_id to what is known of its last revision."""
-        names = ["annotation_id", "task_id", "updated_at", "revision", "deleted"]
-        rows = columns.read(self._parts(), SCHEMA, names).to_pylist()
-        return {r["annotation_id"]: Known(r["task_id"], r["updated_at"], r["revision"], r["deleted"]) for r in rows}
+        found: dict[int, Known] = {}
+        for part in self.parts.read(_HEAD):
+            ids = part["annotation_id"].to_numpy()
+            ends = np.flatnonzero(np.append(ids[1:] != ids[:-1], True))
+            for head in part.take(pa.array(ends)).to_pylist():
+                found[head["annotation_id"]] = _known(head)
+        return found
 
-    def append(self, judgments: Sequence[Judgment], known: dict[int, Known], *, deleted: bool = False) -> None:
+    def append(
+        self, judgments: Sequence[Judgment], known: MutableMapping[int, Known], *, deleted: bool = False
+    ) -> None:
         """Write one part: a new revision of each annotation among the judgments. Brings `known` up to date."""
-        if not judgments:
-            return
-        revisions = {j.annotation_id: _next(known.get(j.annotation_id)) for j in judgments}
-        rows = [{**asdict(j), "revision": revisions[j.annotation_id], "deleted": deleted} for j in judgments]
-        number = max((int(path.stem) for path in self._parts()), default=0) + 1
-        columns.write(columns.table(rows, SCHEMA), self.folder / f"{number:06d}.parquet")
-        for j in judgments:
-            known[j.annotation_id] = Known(j.task_id, j.updated_at, revisions[j.annotation_id], deleted)
+        writer = Writer(self, known)
+        writer.add(judgments, deleted=deleted)
+        writer.flush()
 
-    def current(self) -> list[Judgment]:
-        """The judgments that stand: of every annotation its last revision, deleted ones left out."""
-        rows = columns.read(self._parts(), SCHEMA).to_pylist()
-        last = {row["annotation_id"]: row["revision"] for row in rows}
-        stand = [r for r in rows if r["revision"] == last[r["annotation_id"]] and not r["deleted"]]
-        return msgspec.convert(stand, list[Judgment])
+    @contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """Write to the table, alone: Mendable where another process does. What was added is flushed at the end."""
+        with files.locked(self.folder / ".lock", f"writing the judgments in {self.folder}"):
+            writer = Writer(self, self.known())
+            try:
+                yield writer
+            finally:
+                writer.flush()
+            self.parts.merge()
+
+    def standing(self, as_of: str | None = None) -> pa.Table:
+        """The rows that stand, in the order of their annotations' ids: of each its last revision, unless deleted.
+
+        as_of: in the state of that time; see `times.given`.
+        """
+        rows = pa.concat_tables([SCHEMA.empty_table(), *self.parts.read(SCHEMA.names)])
+        if as_of is not None:
+            rows = rows.filter(pc.less_equal(rows["since"], times.given(as_of)))
+        ids, revisions = rows["annotation_id"].to_numpy(), rows["revision"].to_numpy()
+        found, index = np.unique(ids, return_inverse=True)
+        last = np.zeros(len(found), np.int32)
+        np.maximum.at(last, index, revisions)
+        chosen = np.flatnonzero((revisions == last[index]) & ~rows["deleted"].to_numpy().astype(bool))
+        return rows.take(pa.array(chosen[np.argsort(ids[chosen], kind="stable")]))
+
+    def current(self, as_of: str | None = None) -> list[Judgment]:
+        """The judgments that stand; see `standing`."""
+        rows = self.standing(as_of).select(_NAMES)
+        return [j for batch in rows.to_batches(10_000) for j in msgspec.convert(batch.to_pylist(), list[Judgment])]
+
+    def latest(self, as_of: str | None = None) -> str:
+        """The time from which the newest row stands; given as `as_of`, it means the table's present state for ever."""
+        rows = pa.concat_tables([SCHEMA.empty_table().select(["since"]), *self.parts.read(["since"])])["since"]
+        if as_of is not None:
+            rows = rows.filter(pc.less_equal(rows, times.given(as_of)))
+        return str(pc.max(rows).as_py() or times.BEGINNING)
 
     def cursor(self) -> str | None:
         """The time up to which Label Studio was read, as it writes it."""
@@ -91,11 +141,67 @@ class Table:
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor, once the data up to it is written."""
-        files.write(self.folder / "state.json", json.dumps({"updated_at": updated_at}) + "\n")
+        if self.cursor() != updated_at:
+            files.write(self.folder / "state.json", json.dumps({"updated_at": updated_at}) + "\n")
 
-    def _parts(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet"))
+    @property
+    def parts(self) -> Parts:
+        """The files that hold it."""
+        return Parts(self.folder, SCHEMA)
+
+
+class Writer:
+    """Adds to a table: rows are held back until a part is full, and the bookmark until its data are written.
+
+    known: by annotation_id, kept up to date.
+    """
+
+    def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
+        self.known, self._table = known, table
+        self._floor = times.after(table.latest())
+        self._rows: list[tuple[object, ...]] = []
+        self._cursor: str | None = None
+
+    def add(self, judgments: Iterable[Judgment], *, deleted: bool = False) -> None:
+        """A new revision of each annotation among the judgments, whose rows stand together."""
+        revisions: dict[int, int] = {}
+        for j in judgments:
+            revision = revisions.get(j.annotation_id)
+            if revision is None:
+                revision = revisions[j.annotation_id] = _next(self.known.get(j.annotation_id))
+                there = not deleted or j.value == FORGOTTEN
+                self.known[j.annotation_id] = Known(j.task_id, j.updated_at, revision, deleted, there)
+            self._rows.append((*_VALUES(j), revision, deleted, max(self._floor, _time(j.updated_at))))
+        if len(self._rows) >= _ROWS:
+            self.flush()
+
+    def bookmark(self, updated_at: str) -> None:
+        """Move the cursor there as soon as all that was added is written."""
+        self._cursor = updated_at
+
+    def flush(self) -> None:
+        """Write what was added, then the bookmark."""
+        if self._rows:
+            data = dict(zip(SCHEMA.names, map(list, zip(*self._rows, strict=True)), strict=True))
+            self._table.parts.append(pa.table(data, schema=SCHEMA))
+            self._rows = []
+        if self._cursor is not None:
+            self._table.bookmark(self._cursor)
+            self._cursor = None
+
+
+def _known(head: Mapping[str, Any]) -> Known:
+    there = not head["deleted"] or head["value"] == FORGOTTEN
+    return Known(head["task_id"], head["updated_at"], head["revision"], head["deleted"], there)
 
 
 def _next(known: Known | None) -> int:
     return known.revision + 1 if known else 1
+
+
+def _time(updated_at: str) -> str:
+    """The time as all are written; the beginning for what is none."""
+    try:
+        return times.stamp(updated_at)
+    except ValueError:
+        return times.BEGINNING

@@ -1,7 +1,8 @@
 """Pools on disk: append-only Parquet parts, one row a candidate in display order.
 
 They hold what the task must not: roles, sources, scores. The task's pool_id joins the two. Parts are named
-ROUND-NUMBER-DIGEST: by name they stand in the order of their rounds, and within a round as they were written.
+ROUND-NUMBER-DIGEST: by name they stand in the order of their rounds, and within a round as they were written. Each
+says when it was written, so that earlier states can be had again; the pools themselves hold no clock time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from label_configs.records import Item, Pool, Query, ScoredDoc, digest
-from store import columns
+from store import columns, times
 from store.settings import Project
 
 _POOL = [
@@ -33,11 +34,13 @@ _CANDIDATE = [
     ("reason", pa.string()),
     ("drawn", pa.int32()),
     ("drawn_from", pa.int32()),
+    ("twin", pa.string()),
 ]
 Fits = Callable[[str, str], bool]
 """Whether a query and an item, by their ids, are such as somebody asks for."""
 SCHEMA = pa.schema([*_POOL, *_CANDIDATE, ("folded", pa.bool_())])
 RUN = pa.schema([("query_id", pa.string()), ("doc_id", pa.string()), ("score", pa.float64())])
+_MADE = "made"
 ITEMS = pa.schema([("doc_id", pa.string())])
 
 
@@ -94,10 +97,10 @@ def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -
     )
 
 
-def run(folder: Path, fits: Fits = lambda query_id, doc_id: True) -> list[ScoredDoc]:
+def run(folder: Path, fits: Fits = lambda query_id, doc_id: True, as_of: str | None = None) -> list[ScoredDoc]:
     """The pre-ranking as far as it fits, of each query the one written last in the highest round."""
     found: dict[str, list[ScoredDoc]] = {}
-    for path in sorted((folder / "runs").glob("*.parquet")):
+    for path in _parts(folder / "runs", as_of):
         part: dict[str, list[ScoredDoc]] = {}
         for hit in (ScoredDoc(**row) for row in columns.read([path], RUN).to_pylist()):
             if fits(hit.query_id, hit.doc_id):
@@ -106,10 +109,13 @@ def run(folder: Path, fits: Fits = lambda query_id, doc_id: True) -> list[Scored
     return [hit for ranking in found.values() for hit in ranking]
 
 
-def each(folder: Path) -> Iterator[Pool]:
-    """All pools, part by part, rounds in order; of one that was written twice what was known of it first."""
+def each(folder: Path, as_of: str | None = None) -> Iterator[Pool]:
+    """All pools, part by part, rounds in order; of one that was written twice what was known of it first.
+
+    as_of: those that were there at that time.
+    """
     seen: set[str] = set()
-    for path in sorted(folder.glob("*.parquet")):
+    for path in _parts(folder, as_of):
         part: dict[str, list[dict[str, object]]] = {}
         for row in columns.read([path], SCHEMA).to_pylist():
             part.setdefault(row["pool_id"], []).append(row)
@@ -117,9 +123,14 @@ def each(folder: Path) -> Iterator[Pool]:
         seen |= part.keys()
 
 
-def load(folder: Path) -> dict[str, Pool]:
-    """All pools by pool_id."""
-    return {pool.pool_id: pool for pool in each(folder)}
+def load(folder: Path, as_of: str | None = None) -> dict[str, Pool]:
+    """All pools by pool_id; see `each`."""
+    return {pool.pool_id: pool for pool in each(folder, as_of)}
+
+
+def newest(folder: Path, as_of: str | None = None) -> str:
+    """When the newest part was written; given as `as_of`, it means the present state for ever."""
+    return max((columns.note(path, _MADE) for path in _parts(folder, as_of)), default="")
 
 
 def rounds(folder: Path, fits: Fitting) -> dict[str, Rounds]:
@@ -156,10 +167,16 @@ def _left(pool: Pool, there: frozenset[str]) -> Pool:
     return pool if left == pool.candidates else replace(pool, candidates=left)
 
 
+def _parts(folder: Path, as_of: str | None) -> list[Path]:
+    parts = sorted(folder.glob("*.parquet"))
+    return parts if as_of is None else [path for path in parts if columns.note(path, _MADE) <= as_of]
+
+
 def _append(folder: Path, round_: int, name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]) -> None:
     parts = list(folder.glob(f"{round_:04d}-*.parquet"))
     if rows and not any(path.stem.endswith(name) for path in parts):
-        columns.write(columns.table(rows, schema), folder / f"{round_:04d}-{len(parts):06d}-{name}.parquet")
+        made = columns.table(rows, schema).replace_schema_metadata({_MADE: times.now()})
+        columns.write(made, folder / f"{round_:04d}-{len(parts):06d}-{name}.parquet")
 
 
 def _rows(pool: Pool) -> list[dict[str, object]]:

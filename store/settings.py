@@ -264,6 +264,15 @@ class Splits(_Section):
         return self
 
 
+class Export(_Section):
+    """How data sets hold media: embedded in Parquet or copied beside it, as the format's loader expects (auto); or by
+    reference, as the corpus has them. pictures: as they are, or as the annotators saw them.
+    """
+
+    media: Literal["auto", "embedded", "copied", "reference"] = "auto"
+    pictures: Literal["originals", "thumbnails"] = "originals"
+
+
 class Project(_Section):
     """One Label Studio project on this workspace. votes: annotations wanted per task."""
 
@@ -306,6 +315,7 @@ class Settings(_Section):
     media: Media = Media()
     gates: Gates = Gates()
     splits: Splits = Splits()
+    export: Export = Export()
     projects: dict[str, Project] = {}
     mappings: dict[RulesHash, Earlier] = {}
 

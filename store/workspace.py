@@ -81,6 +81,11 @@ class Workspace:
         return self.root / "media" / "thumbs"
 
     @property
+    def frozen(self) -> Path:
+        """The query_ids of an evaluation split that stays as it is, a line each; made by `freeze`."""
+        return self.root / "test-queries.txt"
+
+    @property
     def exports(self) -> Path:
         """Data sets written by `export` and `sync`."""
         return self.root / "exports"

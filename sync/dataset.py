@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
+from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import mappings, pools
+from store import mappings, pools, times
 from store.judgments import Table
 from store.mappings import Mapped
 from store.media import Media
@@ -14,9 +16,18 @@ from store.settings import Settings
 from store.workspace import Workspace
 from sync import splits
 from sync.consensus import Consensus, consensus
+from sync.said import Said, said
+from sync.splits import Frozen, Leak, Split
 
 UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 """Roles whose pairs never reach training: they measure annotators and pools."""
+
+
+class State(NamedTuple):
+    """The times that judgments and pools are as of, each by its own clock: Label Studio's, and this machine's."""
+
+    judgments: str
+    pools: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,8 @@ class Dataset:
     run: Sequence[ScoredDoc]
     judgments: Sequence[Judgment]
     mapped: Sequence[Mapped]
+    state: State
+    frozen: Frozen | None = None
 
     @cached_property
     def consensus(self) -> Consensus:
@@ -51,32 +64,74 @@ class Dataset:
 
     @cached_property
     def trainable(self) -> Mapping[str, list[Relevance]]:
-        """By query_id what may reach training: relevance whose pair was no control, hardest to tell first."""
+        """By query_id what may reach training: relevance whose pair was no control, in whose text and medium nothing
+        is at odds, and whose item answers no query of a later split; hardest to tell first.
+        """
         found: dict[str, list[Relevance]] = {}
-        for r in self.consensus.relevance:
-            shown = self.candidates.get((r.query_id, r.doc_id))
-            if shown and shown.role not in UNTRAINED:
+        for r in self._shown:
+            if not self._leak(r):
                 found.setdefault(r.query_id, []).append(r)
         for query_id, rows in found.items():
             rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))
         return found
 
-    def split(self, query_id: str) -> str:
+    @cached_property
+    def leaks(self) -> list[Leak]:
+        """What was left out of `trainable` because its item answers a query of a later split."""
+        return [leak for r in self._shown if (leak := self._leak(r))]
+
+    @cached_property
+    def said(self) -> Mapping[tuple[str, str], Said]:
+        """By pair what people said beside its grade."""
+        return said(self.judgments, self.rules)
+
+    @cached_property
+    def twins(self) -> Mapping[str, str]:
+        """Items that look the same as another; see `splits.twins`."""
+        return splits.twins(self.items, self.pools)
+
+    def split(self, query_id: str) -> Split:
         """The split that a query belongs to, for ever."""
-        return splits.split(query_id, self.settings.splits)
+        return splits.split(self.queries[query_id], self.settings.splits, self.frozen)
+
+    @cached_property
+    def _shown(self) -> list[Relevance]:
+        """Relevance of pairs that measure neither annotators nor pools, and that are not dissonant."""
+        rows = ((r, self.candidates.get((r.query_id, r.doc_id))) for r in self.consensus.relevance)
+        return [r for r, c in rows if c and c.role not in UNTRAINED and not self.dissonant(r)]
+
+    def dissonant(self, r: Relevance) -> bool:
+        """Whether a positive holds in another than the literal sense for most who answered."""
+        about = self.said.get((r.query_id, r.doc_id))
+        return r.grade in self.rules.positive and about is not None and about.dissonant
+
+    @cached_property
+    def _held(self) -> Mapping[Split, frozenset[str]]:
+        answers = {q: set(query.positives) & self.items.keys() for q, query in self.queries.items()}
+        for r in self.consensus.relevance:
+            if r.grade in self.rules.positive:
+                answers[r.query_id].add(r.doc_id)
+        return splits.held(answers, self.split, self.twins)
+
+    def _leak(self, r: Relevance) -> Leak | None:
+        name, item = self.split(r.query_id), self.twins.get(r.doc_id, r.doc_id)
+        return Leak(name, r.query_id, r.doc_id) if item in self._held[name] else None
 
 
-def load(workspace: Workspace, project: str) -> Dataset:
+def load(workspace: Workspace, project: str, as_of: State | None = None) -> Dataset:
     """Gather a project's data. Judgments on queries and items that left the corpus are left out.
 
+    as_of: the state of judgments and pools that is wanted; the present one without it. Corpus, rules and settings are
+    the present ones always.
     Raises Unreadable for judgments of earlier rules, unless the settings say what their grades are now.
     """
     chosen, rules, settings = workspace.project(project), workspace.rules, workspace.settings
     queries = {q.query_id: q for q in workspace.read_queries().records}
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
-    made = pools.load(workspace.pools).values()
-    given = Table(workspace.judgments / str(chosen.id)).current()
+    table, at = Table(workspace.judgments / str(chosen.id)), as_of or State(*2 * (times.END,))
+    made = pools.load(workspace.pools, at.pools).values()
+    given = table.current(at.judgments)
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
     judgments, mapped = mappings.bring(given, rules, settings.mappings, workspace.rules_of)
     return Dataset(
@@ -87,7 +142,23 @@ def load(workspace: Workspace, project: str) -> Dataset:
         items=items,
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
-        run=pools.run(workspace.pools, fits),
+        run=pools.run(workspace.pools, fits, at.pools),
         judgments=judgments,
         mapped=mapped,
+        frozen=_frozen(workspace, queries),
+        state=State(table.latest(at.judgments), pools.newest(workspace.pools, at.pools)),
     )
+
+
+def _frozen(workspace: Workspace, queries: Mapping[str, Query]) -> Frozen | None:
+    if not workspace.frozen.exists():
+        return None
+    named = frozenset(workspace.frozen.read_text("utf-8").split("\n")) - {""}
+    unknown = sorted(named - queries.keys())
+    if unknown:
+        raise Unreadable(
+            f"{workspace.frozen} names queries that are not there.",
+            problems=unknown[:20],
+            mend="Restore them in the queries; or delete the file, and freeze anew.",
+        )
+    return Frozen(named)

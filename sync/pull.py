@@ -2,36 +2,27 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from label_configs.errors import Mendable, Unreadable
-from label_configs.forms import envelope, form
-from label_configs.forms.envelope import Annotation, Filled
-from label_configs.records import Judgment
-from label_configs.rules import Rules
-from store.judgments import Known, Table
+from store import forgotten, times
+from store.judgments import Table, Writer
 from store.mappings import RulesOf
 from store.settings import Project
-from sync.tasks import BEGINNING, TIME, Row, changed_since
+from store.times import BEGINNING, TIME
+from sync import tasks
+from sync.patience import ALONE, patiently
+from sync.reading import Pulled, Reader
+from sync.tasks import Row, changed_since
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+__all__ = ["Pulled", "fingerprint", "first", "pseudonym", "pull", "reader"]
+
 OVERLAP = timedelta(seconds=5)
-
-
-@dataclass
-class Pulled:
-    """What a pull read: annotations that are new, edited, deleted or as they were, and what could not be read."""
-
-    new: int = 0
-    edited: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def pull(
@@ -49,25 +40,32 @@ def pull(
     rules_of: the rules of a hash, None for one that nobody remembers; each task is read by the rules it was made
     under. The bookmark stays before a task that cannot be read, so that its answers come once the cause is mended.
     """
-    known = table.known()
-    by_task: dict[int, set[int]] = {}
-    for annotation_id, one in known.items():
-        by_task.setdefault(one.task_id, set()).add(annotation_id)
-    pulled, complete = Pulled(), True
-    for rows in changed_since(client, project.id, _since(table.cursor()), page_size=page_size):
-        fresh: list[Judgment] = []
-        for row in rows:
-            complete &= _read(row, project, rules_of, pseudonym_key, known, pulled, fresh)
-        table.append(fresh, known)
-        for judgment in fresh:
-            by_task.setdefault(judgment.task_id, set()).add(judgment.annotation_id)
-        gone = [one for row in rows for one in _tombstones(row, by_task.get(row["id"], ()), known, project)]
-        table.append(gone, known, deleted=True)
-        pulled.deleted += len(gone)
-        if complete:
-            table.bookmark(str(rows[-1]["updated_at"]))
-        advance(len(rows))
-    return pulled
+    with table.writing() as writer:
+        reading = reader(project, table, writer, rules_of, pseudonym_key)
+        held, complete = by_task(writer), True
+        for rows in changed_since(client, project.id, _since(table.cursor()), page_size=page_size):
+            read = [_task(reading, row, held) for row in rows]
+            complete = complete and all(read)
+            if complete:
+                writer.bookmark(str(rows[-1]["updated_at"]))
+            advance(len(rows))
+        _reconcile(client, reading, held)
+        return reading.pulled
+
+
+def first(client: "LabelStudio", project: Project, table: Table) -> int | None:
+    """How many tasks the first pull will read; None for a later one, of which nobody knows."""
+    if table.cursor() is not None:
+        return None
+    return _counted(client, project.id).tasks
+
+
+def reader(
+    project: Project, table: Table, writer: Writer, rules_of: RulesOf, pseudonym_key: str, *, newer: bool = False
+) -> Reader:
+    """What reads tasks into a table, from wherever they come; see Reader."""
+    denied = forgotten.load(table.folder.parent, pseudonym_key)
+    return Reader(project, rules_of, cache(partial(pseudonym, pseudonym_key)), denied, writer, newer=newer)
 
 
 def pseudonym(key: str, user: object) -> str:
@@ -87,83 +85,53 @@ def _since(cursor: str | None) -> str:
     return (datetime.fromisoformat(cursor) - OVERLAP).strftime(TIME)
 
 
-def _read(
-    row: Row,
-    project: Project,
-    rules_of: RulesOf,
-    pseudonym_key: str,
-    known: Mapping[int, Known],
-    pulled: Pulled,
-    fresh: list[Judgment],
-) -> bool:
-    """Add the answers of one task to `fresh`; False where the task cannot be read."""
-    annotations: Iterable[Annotation] = row["annotations"] or []
-    if not annotations:
-        return True
-    try:
-        task = envelope.read(row, project.id)
-        rules = _rules(task, rules_of)
-        decode = form(task.form).judgments
-    except Mendable as error:
-        if str(error) not in pulled.problems:
-            pulled.problems.append(str(error))
-        return False
-    for annotation in annotations:
-        before = known.get(annotation["id"])
-        if before and not before.deleted and before.updated_at == annotation["updated_at"]:
-            pulled.unchanged += 1
-            continue
-        user = _user(annotation.get("completed_by"))
-        decoded = decode(task, annotation, rules, pseudonym(pseudonym_key, user))
-        pulled.problems += decoded.problems
-        fresh += decoded.judgments or [_nothing(task, annotation, pseudonym(pseudonym_key, user))]
-        pulled.edited += bool(before)
-        pulled.new += not before
-    return True
+def by_task(writer: Writer) -> dict[int, set[int]]:
+    """The annotations of each task that Label Studio has, as far as the table knows."""
+    held: dict[int, set[int]] = {}
+    for annotation_id, known in writer.known.items():
+        if known.there:
+            held.setdefault(known.task_id, set()).add(annotation_id)
+    return held
 
 
-def _rules(task: Filled, rules_of: RulesOf) -> Rules:
-    rules = rules_of(task.rules_hash)
-    if rules is None:
-        raise Unreadable(
-            f"project {task.project}, task {task.task_id} was made under the rules {task.rules_hash}, which the "
-            "workspace does not hold.",
-            mend=f"Put their file back into the workspace, as rules/{task.rules_hash}.yaml.",
-        )
-    return rules
-
-
-def _tombstones(row: Row, held: Iterable[int], known: Mapping[int, Known], project: Project) -> list[Judgment]:
-    """One row for each annotation of the task that the table holds and Label Studio does not any more."""
+def _task(reading: Reader, row: Row, held: dict[int, set[int]]) -> bool:
+    """Read one task, and mark what is gone of it; False where it cannot be read."""
+    read = reading.task(row)
     there = {annotation["id"] for annotation in row["annotations"] or []}
-    gone = [annotation_id for annotation_id in sorted(held) if annotation_id not in there]
-    gone = [annotation_id for annotation_id in gone if not known[annotation_id].deleted]
-    return [_tombstone(project, row, annotation_id) for annotation_id in gone]
+    reading.gone(row["id"], there, held.get(row["id"], ()), str(row["updated_at"]))
+    held[row["id"]] = there if read else there & held.get(row["id"], set())
+    return read
 
 
-def _nothing(task: Filled, annotation: Annotation, annotator: str) -> Judgment:
-    """An annotation that says nothing is a row too, so that it is known."""
-    return envelope.speaker(task, annotation, annotator)(kind="flag", value="empty", doc_id="", position=-1)
+class _Counted(NamedTuple):
+    """Tasks of a project, and annotations, skipped ones among them."""
+
+    tasks: int
+    annotations: int
 
 
-def _tombstone(project: Project, row: Row, annotation_id: int) -> Judgment:
-    return Judgment(
-        kind="flag",
-        project=project.id,
-        task_id=int(row["id"]),
-        annotation_id=annotation_id,
-        updated_at=str(row["updated_at"]),
-        query_id="",
-        doc_id="",
-        value="deleted",
-        annotator="",
-        rules_hash="",
-        pool_id="",
-        form="",
-        round=0,
-        position=-1,
+def _counted(client: "LabelStudio", project: int) -> _Counted:
+    """What Label Studio counts."""
+    doing = f"counting the answers of project {project}"
+    found = patiently(doing, lambda: client.projects.get(project, request_options=ALONE))
+    return _Counted(
+        found.task_number or 0, (found.total_annotations_number or 0) + (found.skipped_annotations_number or 0)
     )
 
 
-def _user(completed_by: object) -> object:
-    return completed_by.get("id") if isinstance(completed_by, dict) else completed_by
+def _reconcile(client: "LabelStudio", reading: Reader, held: dict[int, set[int]]) -> None:
+    """Find what no time of change tells: tasks that were deleted, and whatever was changed behind its back.
+
+    Costs one request while the table holds as many annotations as Label Studio counts; else the counts of all tasks
+    are listed, and the tasks that differ are read.
+    """
+    expected = {task_id: len(there) for task_id, there in held.items() if there} | reading.unread
+    if sum(expected.values()) == _counted(client, reading.project.id).annotations:
+        return
+    counted = dict(tasks.counts(client, reading.project.id))
+    for task_id in sorted(expected.keys() - counted.keys()):
+        reading.gone(task_id, (), held.get(task_id, ()), times.now())
+    other = sorted(task_id for task_id, number in counted.items() if number != expected.get(task_id, 0))
+    for rows in tasks.whole(client, reading.project.id, other):
+        for row in rows:
+            _task(reading, row, held)

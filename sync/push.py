@@ -1,7 +1,6 @@
 """Push: pools become tasks with predictions, once per (project, query_id, form, round)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
@@ -9,6 +8,7 @@ from label_configs.forms import envelope
 from label_configs.forms.envelope import KEY, Task, is_filled
 from store.settings import Project
 from sync.label_studio import ONCE, explained
+from sync.patience import patiently
 from sync.tasks import Row, busy, listing
 
 if TYPE_CHECKING:
@@ -45,16 +45,36 @@ def push(
     if not dry_run:
         _delete(client, removed)
         advance(len(tasks) - len(fresh))
-        remaining = iter(fresh)
-        while chunk := list(islice(remaining, _CHUNK)):
-            _import(client, project, chunk)
-            advance(len(chunk))
+        _import_all(client, project, fresh, advance)
     return Pushed(len(fresh), len(tasks) - len(fresh), len(removed))
 
 
+def _import_all(client: "LabelStudio", project: Project, tasks: Sequence[Task], advance: Callable[[int], None]) -> None:
+    """Import tasks in chunks. A request that was lost may have been heard: what arrived is asked for before it is sent
+    again, and what arrived twice is removed.
+    """
+    left, lost = list(tasks), False
+
+    def send() -> None:
+        nonlocal left, lost
+        if lost:
+            present, doubled = _present(client, project, None)
+            _delete(client, doubled)
+            arrived = [task for task in left if _key(task) in present]
+            advance(len(arrived))
+            left = [task for task in left if _key(task) not in present]
+        while left:
+            lost = True
+            _import(client, project, left[:_CHUNK])
+            lost = False
+            advance(len(left[:_CHUNK]))
+            left = left[_CHUNK:]
+
+    patiently("importing tasks", send)
+
+
 def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
-    with explained("importing tasks"):
-        answer: Any = client.projects.import_tasks(project.id, request=chunk, request_options=ONCE)  # type: ignore[arg-type]
+    answer: Any = client.projects.import_tasks(project.id, request=chunk, request_options=ONCE)  # type: ignore[arg-type]
     predictions = sum(len(task["predictions"]) for task in chunk)
     if (answer.task_count, answer.prediction_count) != (len(chunk), predictions):
         raise Mendable(

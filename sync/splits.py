@@ -1,15 +1,98 @@
-"""Train, dev and test by a hash of query_id: stable while the data grows."""
+"""Train, dev and test: by a hash of what is asked, stable while the data grows, and without leaks.
+
+Queries that ask the same in other words' case or spacing share a split. An item that answers a query of test, or looks
+the same as one that does, is in no row of dev or train; one of dev in none of train.
+"""
 
 import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Literal, NamedTuple
 
+from label_configs.records import Item, Pool, Query
 from store.settings import Splits
 
-NAMES = ("train", "dev", "test")
+Split = Literal["train", "dev", "test"]
+NAMES: tuple[Split, ...] = ("train", "dev", "test")
 
 
-def split(query_id: str, shares: Splits) -> str:
-    """The split of a query: its hash as a number between 0 and 1, laid over test, dev, train in that order."""
-    place = int.from_bytes(hashlib.sha256(f"split\0{query_id}".encode()).digest()[:8], "big") / 2**64
+class Frozen(NamedTuple):
+    """An evaluation split that stays as it is: the query_ids that are in it, and no others ever."""
+
+    test: frozenset[str]
+
+
+def split(query: Query, shares: Splits, frozen: Frozen | None = None) -> Split:
+    """The split of a query: its hash as a number between 0 and 1, laid over test, dev, train in that order.
+
+    frozen: where there is one, test is what it names, and all others are laid over dev and train.
+    """
+    place = int.from_bytes(hashlib.sha256(f"split\0{_asked(query)}".encode()).digest()[:8], "big") / 2**64
+    if frozen is not None:
+        if query.query_id in frozen.test:
+            return "test"
+        place = shares.test + place * (1 - shares.test)
     if place < shares.test:
         return "test"
     return "dev" if place < shares.test + shares.dev else "train"
+
+
+def _asked(query: Query) -> str:
+    return " ".join(query.text.casefold().split()) if query.modality == "text" else query.query_id
+
+
+def twins(items: Mapping[str, Item], pools: Iterable[Pool]) -> dict[str, str]:
+    """doc_id to the one that stands for it and all that look the same: equal content, or folded in a pool.
+
+    Of items that look like nothing else there is no entry.
+    """
+    parent: dict[str, str] = {}
+
+    def root(doc_id: str) -> str:
+        while (above := parent.get(doc_id, doc_id)) != doc_id:
+            doc_id = above
+        return doc_id
+
+    def join(one: str, other: str) -> None:
+        low, high = sorted((root(one), root(other)))
+        if low != high:
+            parent[high] = low
+
+    first: dict[object, str] = {}
+    for doc_id, item in items.items():
+        join(first.setdefault(_content(item), doc_id), doc_id)
+    for pool in pools:
+        for candidate in pool.folded:
+            join(candidate.twin, candidate.doc_id)
+    return {doc_id: root(doc_id) for doc_id in parent}
+
+
+def _content(item: Item) -> object:
+    return item.modality, item.uri, item.start, item.end, (item.title, item.text) if item.modality == "text" else None
+
+
+def held(
+    positives: Mapping[str, Collection[str]], split_of: Callable[[str], Split], twin: Mapping[str, str]
+) -> dict[Split, frozenset[str]]:
+    """By split what its rows may not show, as the items that stand for their twins: what answers later splits.
+
+    positives: query_id to the items that answer it.
+    """
+    answers: dict[Split, set[str]] = {name: set() for name in NAMES}
+    for query_id, doc_ids in positives.items():
+        answers[split_of(query_id)].update(twin.get(doc_id, doc_id) for doc_id in doc_ids)
+    dev, test = answers["dev"], answers["test"]
+    return {"train": frozenset(dev | test), "dev": frozenset(test), "test": frozenset()}
+
+
+class Leak(NamedTuple):
+    """A row that was left out: the split it was for, its query, and the item that answers a later split."""
+
+    split: Split
+    query_id: str
+    doc_id: str
+
+
+def counted(leaks: Iterable[Leak]) -> dict[str, int]:
+    """Rows left out, by split."""
+    return dict(Counter(leak.split for leak in leaks))

@@ -1,18 +1,17 @@
 """Reading a project's tasks page by page, completely even while people go on working in it."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sync.label_studio import explained
+from store import times
+from sync.patience import ALONE, patiently
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 Row = dict[str, Any]
-BEGINNING = "1970-01-01T00:00:00.000000Z"
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_COUNTS = "id,total_annotations,cancelled_annotations"
 _LIGHT = "id,data,meta,total_annotations,cancelled_annotations,draft_exists"
 
 
@@ -56,6 +55,22 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
         since = last
 
 
+def counts(client: "LabelStudio", project: int, *, page_size: int = 2000) -> Iterator[tuple[int, int]]:
+    """All tasks, each with how many annotations it has, skipped ones among them."""
+    doing = f"counting the answers of project {project}"
+    for page in _by_id(client, project, doing, [], page_size, include=_COUNTS):
+        for row in page:
+            yield row["id"], (row["total_annotations"] or 0) + (row["cancelled_annotations"] or 0)
+
+
+def whole(client: "LabelStudio", project: int, task_ids: Sequence[int], *, page_size: int = 100) -> Iterator[list[Row]]:
+    """These tasks as `changed_since` gives them."""
+    doing = f"reading the answers of project {project}"
+    for start in range(0, len(task_ids), page_size):
+        some = _filter("id", "in_list", "Number", list(task_ids[start : start + page_size]))
+        yield _page(client, project, doing, [some], "tasks:id", page_size, fields="all")
+
+
 def busy(task: Row) -> bool:
     """Whether somebody has answered or skipped the task, or is about to."""
     return bool(task["total_annotations"] or task["cancelled_annotations"] or task["draft_exists"])
@@ -80,9 +95,14 @@ def _page(
     client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
 ) -> list[Row]:
     query = json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [order]})
-    with explained(doing):
-        page: Any = client.tasks.list(project=project, page=1, page_size=size, query=query, **fields)
-    return [_row(task) for task in page.items or []]
+
+    def ask() -> list[Any]:
+        page: Any = client.tasks.list(
+            project=project, page=1, page_size=size, query=query, request_options=ALONE, **fields
+        )
+        return page.items or []
+
+    return [_row(task) for task in patiently(doing, ask)]
 
 
 def _filter(column: str, operator: str, kind: str, value: object) -> Row:
@@ -92,10 +112,6 @@ def _filter(column: str, operator: str, kind: str, value: object) -> Row:
 def _row(task: Any) -> Row:
     """A task of the SDK as the fields that are used here."""
     names = ("id", "data", "meta", "annotations", "total_annotations", "cancelled_annotations", "draft_exists")
-    return {name: getattr(task, name, None) for name in names} | {"updated_at": _stamp(task.updated_at)}
-
-
-def _stamp(time: datetime | str | None) -> str | None:
-    """A time as the filter takes it, always with fractions of a second: without them Label Studio answers 500."""
-    moment = datetime.fromisoformat(time) if isinstance(time, str) else time
-    return None if moment is None else moment.astimezone(UTC).strftime(TIME)
+    updated_at = getattr(task, "updated_at", None)
+    stamp = None if updated_at is None else times.stamp(updated_at)
+    return {name: getattr(task, name, None) for name in names} | {"updated_at": stamp}

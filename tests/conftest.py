@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ import tiny
 from label_studio_sdk import LabelStudio
 from obstore.store import ObjectStore, from_url
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
+from swift_server import make_bucket, running_swift
 
 from ls_retrieval.studio import Account, Studio, running_studio
 from ml_backend import library
@@ -160,6 +161,14 @@ def s3() -> Iterator[str]:
     requests.put(f"http://{host}:{port}/media", timeout=10).raise_for_status()
     yield f"http://{host}:{port}"
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The environment that leads to a Swift with its S3 interface, which holds a bucket `train`."""
+    with running_swift(tmp_path_factory.mktemp("swift") / "servers") as environment:
+        make_bucket(environment, "train")
+        yield environment
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ def test_near_duplicates_are_folded_into_the_best_of_them_and_kept_in_the_record
     corpus = tiny.collection(tmp_path, near, {"red": (1, 0)})
     pool = build(corpus, near_duplicate=0.98, random=0)
     assert sorted(ids(pool)) == ["d05", "d07", "d30"]
-    assert [(c.doc_id, c.source, c.reason) for c in pool.folded] == [("d06", "near-duplicate", "folded into d05")]
+    assert [(c.doc_id, c.source, c.twin) for c in pool.folded] == [("d06", "near-duplicate", "d05")]
 
 
 def test_near_duplicates_are_in_no_run(arc: Collection) -> None:

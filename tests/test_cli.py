@@ -23,7 +23,7 @@ from store import pools
 from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
-from sync.bucket import manifest
+from sync.bucket.layout import manifest, newest
 from sync.formats import FORMATS, Format
 from sync.tasks import listing
 
@@ -38,6 +38,7 @@ COMMANDS = (
     "pull",
     "report",
     "export",
+    "freeze",
     "sync",
     "verify",
     "demo",
@@ -327,7 +328,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     assert (
         second == f"version {json.loads((bucket / 'latest.json').read_text())['version']} in {bucket}: 0 bytes written"
     )
-    assert run("verify", bucket)[1].endswith("files are as they were written\n")
+    assert run("verify", bucket)[1].startswith("6 parts of 1 versions are as they were written")
     (root / "pseudonym.key").write_text("another key\n")
     code, _, err = run("sync", *live, "--to", bucket)
     assert code == 1
@@ -389,8 +390,38 @@ def test_rules_that_change_on_the_way_lose_no_answer_and_mix_none_unsaid(
 
     assert run("sync", *live, "--to", bucket, "--formats", "trec")[0] == 0
     assert run("sync", *live, "--to", bucket, "--formats", "trec")[1].endswith(": 0 bytes written\n")
-    published = manifest(open_bucket(str(bucket)))
-    assert published is not None
+    opened = open_bucket(str(bucket))
+    published = manifest(opened, newest(opened))
     mapped = {"rules_hash": earlier, "grades": {"1": 0, "3": 3}, "judgments": len(old), "left_out": 0}
     assert published["rules"]["hash"] == workspace.rules.hash
     assert published["figures"]["mapped"] == [mapped]
+
+
+# exports
+
+
+def test_a_frozen_test_split_stays(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 1\n").root
+    assert run("freeze", "-w", root, "--dry-run")[1] == "2 queries would be the test split for good\n"
+    assert run("freeze", "-w", root)[1] == "2 queries are the test split for good\n"
+    assert (root / "test-queries.txt").read_text() == "q1\nq2\n"
+    code, _, err = run("freeze", "-w", root)
+    assert code == 1
+    assert "Delete it to freeze anew" in err
+
+
+def test_nothing_to_freeze_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("freeze", "-w", make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n").root)
+    assert code == 1
+    assert "No query of the test split is judged yet" in err
+
+
+def test_an_export_holds_media_as_asked_and_states_as_of(run: Run, tmp_path: Path) -> None:
+    root = make_workspace(tmp_path / "w", settings="[splits]\ndev = 0\ntest = 0\n").root
+    options = ("--formats", "triplets", "--out", tmp_path / "out", "--media", "copied", "--pictures", "thumbnails")
+    assert run("export", "-w", root, *options)[0] == 0
+    copied = sorted(path.suffix for path in (tmp_path / "out" / "triplets" / "media").iterdir())
+    assert copied == [".webp"] * 4
+    code, _, err = run("export", "-w", root, "--as-of", "2001-01-01")
+    assert code == 1
+    assert "no grades yet" in err

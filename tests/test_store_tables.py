@@ -23,7 +23,7 @@ POOL = Pool(
     encoder="e1",
     index="i1",
     seed=7,
-    folded=(Candidate(doc_id="b2", source="near-duplicate", reason="folded into b"),),
+    folded=(Candidate(doc_id="b2", source="near-duplicate", twin="b"),),
 )
 GRADE = Judgment(
     kind="grade",
@@ -247,9 +247,11 @@ def test_an_edit_is_a_new_revision_that_replaces_every_row_of_its_annotation(tab
     known = table.known()
     table.append([GRADE, second, FULL], known)
     table.append([edited], known)
-    assert table.current() == [FULL, edited]
+    assert table.current() == [edited, FULL]
     assert table.known() == known
-    assert known[9] == Known(task_id=42, updated_at="2026-11-22T11:00:00.000000Z", revision=2, deleted=False)
+    assert known[9] == Known(
+        task_id=42, updated_at="2026-11-22T11:00:00.000000Z", revision=2, deleted=False, there=True
+    )
     assert known[10].revision == 1
 
 
@@ -276,8 +278,8 @@ def test_parts_that_are_there_are_never_written_again(table: Table) -> None:
     before = contents(table.folder)
     table.append([FULL], known)
     after = contents(table.folder)
-    assert sorted(after) == ["000001.parquet", "000002.parquet"]
-    assert after["000001.parquet"] == before["000001.parquet"]
+    assert sorted(after) == ["000001-000001.parquet", "000002-000002.parquet"]
+    assert after["000001-000001.parquet"] == before["000001-000001.parquet"]
 
 
 def test_the_order_of_revisions_holds_past_the_tenth_part(table: Table) -> None:

@@ -85,12 +85,16 @@ def test_what_the_report_says_is_what_ir_measures_finds_in_the_files(data: Datas
     assert ranked == ["d6", "d5", "d4", "d3", "d2", "d1"]
 
 
-@pytest.mark.parametrize("name", ["a b", " a", "a\tb", "a\u00a0b", ""])
-def test_an_id_with_white_space_is_refused_by_name(data: Dataset, tmp_path: Path, name: str) -> None:
-    with pytest.raises(Mendable, match="white space") as refused:
-        trec.write(replace(data, run=[ScoredDoc("q1", name, 1.0)]), tmp_path)
-    assert refused.value.problems == (name,)
-    assert not (tmp_path / "qrels.txt").exists()
+@pytest.mark.parametrize(
+    ("name", "written"), [("a b", "a%20b"), (" a", "%20a"), ("a\tb", "a%09b"), ("a\u00a0b", "a%C2%A0b"), ("", "%")]
+)
+def test_an_id_with_white_space_is_mapped_and_the_map_delivered(
+    data: Dataset, tmp_path: Path, name: str, written: str
+) -> None:
+    trec.write(replace(data, run=[ScoredDoc("q1", name, 1.0)]), tmp_path)
+    assert read_run(tmp_path / "run.txt") == [ScoredDoc("q1", written, 1.0)]
+    ids = [line.split("\t") for line in (tmp_path / "ids.tsv").read_text().splitlines()]
+    assert [(key, json.loads(value)) for key, value in ids] == [(written, name)]
 
 
 # BEIR
@@ -168,7 +172,7 @@ def test_the_rows_say_where_they_come_from(data: Dataset, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("only", "value"), [("positives", 3), ("middling", 1), ("negatives", 0)])
 def test_a_query_with_one_kind_of_grade_gives_no_triplet(data: Dataset, tmp_path: Path, only: str, value: int) -> None:
     same = agreed(data, {("q1", d): value for d in ("d1", "d2", "d3", "d4")})
-    assert list(triplets.triplets(same)) == []
+    assert list(triplets.triplets(same, "train")) == []
     triplets.write(same, tmp_path / only)
     assert contents(tmp_path / only) == {}
 
@@ -187,7 +191,7 @@ def test_every_positive_and_negative_is_used_and_nothing_else(data: Dataset, see
     pools = [Pool(query_id="q1", candidates=tuple(shown), encoder="", index="", seed=0)]
     given = {("q1", d): random.choice(RULES.values) for d in docs}
     world = agreed(replace(data, pools=pools, items={d: Item(doc_id=d, text=d) for d in docs}), given)
-    made = list(triplets.triplets(world))
+    made = list(triplets.triplets(world, "train"))
     positives, negatives = (
         {d for (_, d), g in given.items() if g in side} for side in (RULES.positive, RULES.negative)
     )

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import faulty
 import pyarrow.parquet as pq
 import pytest
 import requests
@@ -28,6 +29,7 @@ from store.mappings import RulesOf
 from store.media import Media
 from store.settings import Media as MediaSettings
 from store.settings import Project
+from store.times import BEGINNING
 from store.workspace import Workspace
 from sync import projects
 from sync.fill import bare_tasks, fill
@@ -35,7 +37,7 @@ from sync.label_studio import connected
 from sync.present import Presenter
 from sync.pull import Pulled, pseudonym, pull
 from sync.push import Pushed, push
-from sync.tasks import BEGINNING, changed_since, listing
+from sync.tasks import changed_since, listing
 
 Sdk = Callable[[Account], LabelStudio]
 DOCS = ("d1", "d2", "d3")
@@ -267,6 +269,24 @@ def test_killed_between_two_chunks_the_next_push_completes_it(bench: Bench, monk
     assert len(bench.ids()) == 2
     assert bench.push("q1", "q2", "q3", "q4", "q5") == (3, 2, 0)
     assert [task["data"]["query_id"] for task in listing(bench.client, bench.project.id)] == [
+        f"q{n}" for n in range(1, 6)
+    ]
+
+
+@pytest.mark.parametrize("fault", get_args(faulty.Fault))
+def test_an_import_that_fails_on_its_way_is_neither_lost_nor_doubled(
+    bench: Bench, studio: Studio, monkeypatch: pytest.MonkeyPatch, fault: faulty.Fault
+) -> None:
+    monkeypatch.setattr("sync.push._CHUNK", 2)
+    steps: list[int] = []
+    with faulty.before(studio.url) as (url, faults), connected(url, studio.admin.token) as client:
+        faults.hit = lambda method, path: method == "POST" and "/import" in path
+        faults.todo = [fault, fault]
+        through = replace(bench, client=client)
+        assert through.push("q1", "q2", "q3", "q4", "q5", advance=steps.append) == (5, 0, 0)
+        assert faults.todo == []
+    assert sum(steps) == 5
+    assert sorted(task["data"]["query_id"] for task in listing(bench.client, bench.project.id)) == [
         f"q{n}" for n in range(1, 6)
     ]
 

@@ -15,7 +15,7 @@ from label_configs.records import Judgment, Qrel, ScoredDoc
 from label_configs.rules import CANT_JUDGE, parse, preset
 from store import pools
 from store.judgments import Table
-from store.settings import Gates, Splits
+from store.settings import Gates
 from store.workspace import Workspace
 from sync import gates
 from sync.agreement import alpha
@@ -23,7 +23,6 @@ from sync.consensus import consensus, grades
 from sync.dataset import load
 from sync.evaluation import judged, ndcg
 from sync.report import summary
-from sync.splits import split
 
 BIASES = {"ada": -0.7, "bob": 0.0, "cleo": 0.0, "dan": 0.2, "eve": 0.5}  # their mean is 0
 
@@ -199,41 +198,11 @@ def test_a_relevant_query_without_a_ranking_counts_as_zero() -> None:
     assert ndcg([Qrel("q1", "a", 2), Qrel("q2", "a", 2)], [ScoredDoc("q1", "a", 1.0)]) == 0.5
 
 
-# splits
-
-
-def test_shares_of_nothing_and_of_all_are_exact() -> None:
-    names = [f"q{n}" for n in range(200)]
-    assert {split(name, Splits(dev=0, test=0)) for name in names} == {"train"}
-    assert {split(name, Splits(dev=0, test=1)) for name in names} == {"test"}
-
-
-def test_splits_are_near_their_shares_and_stay() -> None:
-    names = [split(f"q{n}", Splits(dev=0.1, test=0.2)) for n in range(5000)]
-    assert [names.count(name) / 5000 for name in ("train", "dev", "test")] == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
-    assert names[:8] == [
-        "train",
-        "test",
-        "train",
-        "test",
-        "dev",
-        "dev",
-        "train",
-        "test",
-    ]  # sha256 of "split\0q0" is eccd…
-
-
-def test_a_larger_dev_share_takes_queries_from_train_alone() -> None:
-    names = [f"q{n}" for n in range(500)]
-    moves = {(split(n, Splits(dev=0.1, test=0.2)), split(n, Splits(dev=0.3, test=0.2))) for n in names}
-    assert moves == {("train", "train"), ("train", "dev"), ("dev", "dev"), ("test", "test")}
-
-
 # the data set
 
 
 def test_controls_random_and_unjudged_items_never_reach_training(tmp_path: Path) -> None:
-    trainable = load(make_workspace(tmp_path), "main").trainable
+    trainable = load(make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n"), "main").trainable
     assert {q: [r.doc_id for r in rows] for q, rows in trainable.items()} == {
         "q1": ["d1", "d2", "d3", "d4"],  # by falling score; d5 is a control, d6 random
         "q2": ["d2", "d4"],  # d1 was shown and not judged

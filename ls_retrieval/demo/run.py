@@ -18,14 +18,14 @@ from rich.console import Console
 from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from label_configs.records import digest
-from ls_retrieval import admin, compose, flow, ports, tables
+from ls_retrieval import admin, compose, flow, ports, syncing, tables
 from ls_retrieval.demo import corpus, model, packs
 from ls_retrieval.demo.annotators import ANNOTATORS, SimulatedAnnotator
 from ls_retrieval.ports import LOOPBACK
 from ls_retrieval.progress import bar, say, track
 from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Studio, running_studio
-from store import files
+from store import files, times
 from store.workspace import Workspace
 from sync.report import Summary, summary
 
@@ -110,8 +110,8 @@ def demo(choice: Choice) -> None:
         with _step("answer by simulated annotators"):
             _answer(studio, workspace)
         with _step("sync"):
-            published = flow.sync(workspace, PROJECT, str(workspace.root / "bucket"), FORMATS)
-            say(f"version {published.version} published, {published.written} bytes written")
+            done = syncing.sync(workspace, syncing.Wanted(PROJECT, str(workspace.root / "bucket"), FORMATS))
+            say(f"version {done.published.version} published, {done.published.written} bytes written")
         _tell(workspace, broken)
 
 
@@ -256,10 +256,10 @@ def _answer(studio: Studio, workspace: Workspace) -> None:
 
 
 def _tasks(client: "LabelStudio", project: int) -> list[dict[str, Any]]:
-    from sync.tasks import BEGINNING, changed_since
+    from sync.tasks import changed_since
 
     found: dict[int, dict[str, Any]] = {}
-    for rows in changed_since(client, project, BEGINNING):
+    for rows in changed_since(client, project, times.BEGINNING):
         for row in rows:
             if envelope.is_filled(row):
                 found[row["id"]] = row | {"annotators": {a["completed_by"] for a in row["annotations"] or []}}

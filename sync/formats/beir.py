@@ -1,19 +1,19 @@
 """BEIR: `corpus.jsonl`, `queries.jsonl`, `qrels/{train,dev,test}.tsv`; media columns stand beside title and text."""
 
-import json
 from pathlib import Path
 
 from label_configs.records import Item, Query
 from store import files
 from sync import splits
 from sync.dataset import Dataset
+from sync.formats import base, media
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write the judged queries, the whole corpus, and the grades of each split that has any."""
     judged = sorted({qrel.query_id for qrel in data.qrels})
-    files.write(folder / "corpus.jsonl", "".join(_line(_item(item)) for item in data.items.values()))
-    files.write(folder / "queries.jsonl", "".join(_line(_query(data.queries[q])) for q in judged))
+    base.lines(folder / "corpus.jsonl", map(_item, data.items.values()))
+    base.lines(folder / "queries.jsonl", (_query(data.queries[query_id]) for query_id in judged))
     for name in splits.NAMES:
         rows = [f"{q}\t{d}\t{grade}\n" for q, d, grade in data.qrels if data.split(q) == name]
         if rows:
@@ -21,15 +21,13 @@ def write(data: Dataset, folder: Path) -> None:
 
 
 def _item(item: Item) -> dict[str, object]:
-    row: dict[str, object] = {"_id": item.doc_id, "title": item.title, "text": item.text}
-    media: dict[str, object] = {item.modality: item.uri} if item.uri else {}
-    return row | media | {"metadata": dict(item.metadata)}
+    told: dict[str, object] = {"_id": item.doc_id, "title": item.title, "text": item.text}
+    return told | _medium(item) | {"metadata": dict(item.metadata)}
 
 
 def _query(query: Query) -> dict[str, object]:
-    media: dict[str, object] = {query.modality: query.uri} if query.uri else {}
-    return {"_id": query.query_id, "text": query.text, **media, "metadata": {"domain": query.domain}}
+    return {"_id": query.query_id, "text": query.text, **_medium(query), "metadata": {"domain": query.domain}}
 
 
-def _line(row: dict[str, object]) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
+def _medium(record: Item | Query) -> dict[str, object]:
+    return {record.modality: record.uri, **media.stretch(record)} if record.uri else {}

@@ -1,0 +1,163 @@
+"""Where things lie in a bucket, and how they are read."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
+
+from label_configs.errors import Mendable, Unreadable
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+LATEST = "latest.json"
+PARTS, VERSIONS, HISTORY = "parts/", "versions/", "history/"
+_LINES = {".jsonl", ".tsv", ".csv", ".txt"}
+
+
+class Entry(TypedDict):
+    """What a manifest says of one file. rows: records of a Parquet file, lines of a text; columns: of Parquet."""
+
+    part: str
+    sha256: str
+    bytes: int
+    rows: NotRequired[int]
+    columns: NotRequired[dict[str, str]]
+
+
+class Publication(NamedTuple):
+    """One entry of the history. number counts from 1; 0 stands for a bucket without any.
+
+    state: what the version was made as of, as `--as-of` takes it.
+    """
+
+    number: int
+    version: str
+    manifest: str
+    state: Mapping[str, str]
+
+
+NOTHING = Publication(0, "", "", {})
+
+
+def entry(path: Path) -> Entry:
+    """Describe a file."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    found = Entry(part=f"{PARTS}{sha256}{path.suffix}", sha256=sha256, bytes=path.stat().st_size)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        opened = pq.read_metadata(path)
+        schema = opened.schema.to_arrow_schema()
+        found["rows"], found["columns"] = opened.num_rows, {field.name: str(field.type) for field in schema}
+    elif path.suffix in _LINES:
+        with path.open("rb") as file:
+            found["rows"] = sum(1 for _ in file)
+    return found
+
+
+def manifest_place(version: str) -> str:
+    """Where the manifest of a version lies."""
+    return f"{VERSIONS}{version}/manifest.json"
+
+
+def history_place(number: int) -> str:
+    """Where the entry of the history with that number lies."""
+    return f"{HISTORY}{number:09d}.json"
+
+
+def encode(value: object) -> bytes:
+    """JSON that is the same for the same value."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def latest(publication: Publication) -> bytes:
+    """What latest.json says of a publication."""
+    return encode(publication._asdict())
+
+
+def read(bucket: "ObjectStore", place: str) -> bytes | None:
+    """An object's bytes, or None where there is no such object. Raises Mendable where the bucket does not answer."""
+    from obstore.exceptions import BaseError
+
+    try:
+        return bytes(bucket.get(place).bytes())
+    except FileNotFoundError:
+        return None
+    except (BaseError, OSError) as error:
+        raise unreachable(f"{place} cannot be read from the bucket", error) from error
+
+
+def unreachable(what: str, error: Exception) -> Mendable:
+    """A bucket that answers with an error, or not at all."""
+    from store.buckets import brief
+
+    return Mendable(f"{what}: {brief(error)}", mend="Check its address and the credentials, and run it again.")
+
+
+def listing(bucket: "ObjectStore", prefix: str) -> Iterator[Mapping[str, Any]]:
+    """What lies below a prefix: `path`, `size`, `last_modified` of each object, in no order."""
+    from obstore.exceptions import BaseError
+
+    try:
+        for batch in bucket.list(prefix):
+            yield from batch
+    except (BaseError, OSError) as error:
+        raise unreachable(f"{prefix} cannot be listed in the bucket", error) from error
+
+
+def history(bucket: "ObjectStore") -> list[Publication]:
+    """The history, oldest first. Raises Unreadable for an entry that nobody wrote."""
+    places = sorted(str(found["path"]) for found in listing(bucket, HISTORY))
+    entries = [(place, read(bucket, place)) for place in places]
+    return [_publication(content, place) for place, content in entries if content is not None]
+
+
+def newest(bucket: "ObjectStore") -> Publication:
+    """The last of the history: found from latest.json upwards, for it may lag behind; by listing where it is gone."""
+    try:
+        number = current(bucket).number
+    except Unreadable:
+        number = 0
+    found = _entry(bucket, number) or max(history(bucket), default=NOTHING, key=attrgetter("number"))
+    while following := _entry(bucket, found.number + 1):
+        found = following
+    return found
+
+
+def current(bucket: "ObjectStore") -> Publication:
+    """What latest.json names: what readers see. Raises Unreadable where it is damaged."""
+    found = read(bucket, LATEST)
+    return NOTHING if found is None else _publication(found, LATEST)
+
+
+def manifest(bucket: "ObjectStore", publication: Publication) -> dict[str, Any]:
+    """The manifest of a publication; empty for NOTHING. Raises Unreadable where it is missing or damaged."""
+    if not publication.number:
+        return {}
+    found = read(bucket, publication.manifest)
+    if found is None:
+        raise Unreadable(f"The bucket lacks {publication.manifest}.", mend="Run sync again: it is written anew.")
+    if hashlib.sha256(found).hexdigest()[:16] != publication.version:
+        raise Unreadable(
+            f"{publication.manifest} in the bucket is not what was written.", mend="Delete it, and run sync again."
+        )
+    return dict(json.loads(found))
+
+
+def _entry(bucket: "ObjectStore", number: int) -> Publication | None:
+    place = history_place(number)
+    found = read(bucket, place)
+    return None if found is None else _publication(found, place)
+
+
+def _publication(content: bytes, place: str) -> Publication:
+    try:
+        found = json.loads(content)
+        state = {str(name): str(time) for name, time in found["state"].items()}
+        return Publication(int(found["number"]), str(found["version"]), str(found["manifest"]), state)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"{place} in the bucket is damaged.", mend=f"Delete {place}, and run sync again.") from error

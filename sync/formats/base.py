@@ -1,0 +1,70 @@
+"""What formats share: who is positive and negative for a query, lines of JSON, and ids that a format cannot hold."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from label_configs.records import Query, Relevance
+from store import files
+from sync.dataset import Dataset
+from sync.splits import Split
+
+
+class Judged(NamedTuple):
+    """A query with what may reach training of it, each the hardest to tell first. A grade that the rules call neither
+    positive nor negative is in `graded` alone.
+    """
+
+    query: Query
+    positives: list[Relevance]
+    negatives: list[Relevance]
+    graded: list[Relevance]
+
+
+def judged(data: Dataset, split: Split) -> Iterator[Judged]:
+    """The queries of a split that have anything for training, in the order of their ids."""
+    for query_id in sorted(data.trainable):
+        if data.split(query_id) == split:
+            rows = data.trainable[query_id]
+            yield Judged(
+                data.queries[query_id],
+                [r for r in rows if r.grade in data.rules.positive],
+                [r for r in rows if r.grade in data.rules.negative],
+                rows,
+            )
+
+
+def gain(grade: int, data: Dataset) -> float:
+    """The grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
+    low, high = min(data.rules.values), max(data.rules.values)
+    return round((grade - low) / (high - low), 4) if high > low else 1.0
+
+
+def expected(r: Relevance, data: Dataset) -> float:
+    """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
+    total = sum(r.soft) or 1.0
+    return round(sum(p * gain(g, data) for p, g in zip(r.soft, data.rules.values, strict=True)) / total, 4)
+
+
+def lines(path: Path, rows: Iterable[Mapping[str, object]]) -> bool:
+    """Write JSON lines, one by one; without rows, no file. Returns whether there were any."""
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        return False
+    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(line(first))
+        file.writelines(map(line, rows))
+    return True
+
+
+def line(row: Mapping[str, object]) -> str:
+    """One line of JSON."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def spelled(ids: Iterable[str]) -> dict[str, str]:
+    """Ids that a format without white space cannot hold, percent-encoded: id to how it is written."""
+    return {name: quote(name, safe="") or "%" for name in sorted(set(ids)) if name.split() != [name]}

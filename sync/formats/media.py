@@ -1,0 +1,55 @@
+"""Media in data sets: embedded in a cell, copied beside, or by reference; originals or thumbnails."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from label_configs.records import Item, Query
+from store import files
+from sync.dataset import Dataset
+
+FOLDER = "media"
+
+
+def text(record: Item | Query) -> str:
+    """What a text record says, title first; what is written of a medium otherwise."""
+    return " ".join(part for part in (record.title, record.text) if part)
+
+
+def cell(record: Item | Query, data: Dataset, folder: Path) -> str | dict[str, Any]:
+    """A cell of a Parquet column: a text, or `{"bytes", "path"}` as the hub's Image and Audio features read it."""
+    if record.modality == "text":
+        return text(record)
+    if data.settings.export.media in ("auto", "embedded"):
+        content, suffix = _medium(record, data)
+        return {"bytes": content, "path": _name(content, suffix)}
+    return {"bytes": None, "path": place(record, data, folder)}
+
+
+def place(record: Item | Query, data: Dataset, folder: Path) -> str:
+    """Where a reader of `folder` finds a record's medium: copied to media/ below it, or its own URI by reference."""
+    if data.settings.export.media == "reference":
+        return record.uri
+    content, suffix = _medium(record, data)
+    path = folder / FOLDER / _name(content, suffix)
+    if not path.exists():
+        files.write(path, content)
+    return f"{FOLDER}/{path.name}"
+
+
+def stretch(record: Item | Query) -> dict[str, float]:
+    """Start and end in seconds, where the record is a stretch of its medium."""
+    ends = {"start": record.start, "end": record.end}
+    return {name: second for name, second in ends.items() if second is not None}
+
+
+def _medium(record: Item | Query, data: Dataset) -> tuple[bytes, str]:
+    if record.modality == "image" and data.settings.export.pictures == "thumbnails":
+        return data.media.thumbnail(record).read_bytes(), ".webp"
+    path = record.uri.rpartition("#")[2] if "#" in record.uri else urlsplit(record.uri).path
+    return data.media.read(record), PurePosixPath(path).suffix.lower()
+
+
+def _name(content: bytes, suffix: str) -> str:
+    return hashlib.sha256(content).hexdigest()[:32] + suffix

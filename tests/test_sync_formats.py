@@ -19,6 +19,7 @@ from sync.dataset import Dataset, load
 from sync.evaluation import ndcg
 from sync.export import export
 from sync.formats import FORMATS, Format, beir, trec, triplets
+from sync.formats import judgments as judgments_format
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
 
@@ -215,6 +216,36 @@ def test_audio_and_video_cells_are_declared_as_what_they_are(data: Dataset, tmp_
     assert kinds == {"anchor": "Video", "positive": "Audio", "negative": "Audio"}
 
 
+# judgments
+
+
+def test_every_judgment_says_where_it_comes_from(data: Dataset, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    of = replace(data, judgments=[replace(j, pool_id=pools_of(data)[j.query_id]) for j in data.judgments])
+    judgments_format.write(of, tmp_path)
+    rows = pq.read_table(tmp_path / "judgments.parquet").to_pylist()
+    assert len(rows) == 2 * len(GRADES)
+    about = {name: rows[0][name] for name in ("query_id", "doc_id", "value", "annotator", "rules_hash", "form")}
+    assert about == {
+        "query_id": "q1",
+        "doc_id": "d1",
+        "value": "3",
+        "annotator": "ada",
+        "rules_hash": RULES.hash,
+        "form": "graded",
+    }
+    shown = [rows[0][name] for name in ("role", "source", "score", "encoder", "index", "split")]
+    assert shown == ["candidate", "dense", 5.0, "toy", "i1", "train"]
+    assert rows[0]["untouched"] is False
+    judgments_format.write(data, tmp_path / "unknown")  # of pools that nobody remembers
+    assert pq.read_table(tmp_path / "unknown" / "judgments.parquet")["source"].null_count == 2 * len(GRADES)
+
+
+def pools_of(data: Dataset) -> dict[str, str]:
+    return {pool.query_id: pool.pool_id for pool in data.pools}
+
+
 # export
 
 
@@ -228,7 +259,7 @@ def test_nothing_labelled_is_a_sentence_not_an_empty_folder(tmp_path: Path) -> N
 def test_an_unknown_format_lists_those_there_are(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(Mendable, match=r"no format csv, xls\.") as unknown:
         export(data, ["trec", "csv", "xls"], tmp_path / "out")
-    assert unknown.value.mend == "Take some of: trec, beir, triplets."
+    assert unknown.value.mend == "Take some of: trec, beir, triplets, judgments."
     assert not (tmp_path / "out").exists()
 
 
@@ -246,6 +277,7 @@ def test_the_same_answers_give_the_same_bytes_anywhere(tmp_path: Path, candidate
         "beir/corpus.jsonl",
         "beir/qrels/train.tsv",
         "beir/queries.jsonl",
+        "judgments/judgments.parquet",
         "trec/qrels.txt",
         "trec/run.txt",
         "triplets/train.ids.jsonl",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sync.dataset import Dataset
-from sync.formats import beir, trec, triplets
+from sync.formats import beir, judgments, trec, triplets
 
 
 class Format(NamedTuple):
@@ -21,5 +21,8 @@ FORMATS: Mapping[str, Format] = {
     "beir": Format(beir.write, "beir GenericDataLoader", "corpus, queries and qrels by split"),
     "triplets": Format(
         triplets.write, "sentence-transformers, datasets", "anchor, positive, and a negative that people verified"
+    ),
+    "judgments": Format(
+        judgments.write, "datasets, pandas, polars", "every judgment with annotator, rules, source, model and position"
     ),
 }

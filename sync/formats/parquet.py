@@ -14,7 +14,7 @@ from store import files
 
 _MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _BATCH = 1000
-Kind = Literal["text", "image", "audio", "video", "float", "int", "floats", "texts"]
+Kind = Literal["text", "image", "audio", "video", "float", "int", "id", "bool", "floats", "texts"]
 """What a column holds; media as cells of `sync.formats.media`."""
 _TYPES: Mapping[str, tuple[pa.DataType, dict[str, Any]]] = {
     "text": (pa.string(), {"dtype": "string", "_type": "Value"}),
@@ -23,6 +23,8 @@ _TYPES: Mapping[str, tuple[pa.DataType, dict[str, Any]]] = {
     "video": (_MEDIA, {"_type": "Video"}),
     "float": (pa.float64(), {"dtype": "float64", "_type": "Value"}),
     "int": (pa.int32(), {"dtype": "int32", "_type": "Value"}),
+    "id": (pa.int64(), {"dtype": "int64", "_type": "Value"}),
+    "bool": (pa.bool_(), {"dtype": "bool", "_type": "Value"}),
     "floats": (pa.list_(pa.float64()), {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "List"}),
     "texts": (pa.list_(pa.string()), {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}),
 }

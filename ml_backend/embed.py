@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from label_configs.errors import Unreadable
 from label_configs.records import Item, Modality, Query
 from ml_backend.encoders.base import Encoder
@@ -12,6 +14,10 @@ from store.media import Clip, Content, Media
 Record = Item | Query
 _HELD = 64 * 1024 * 1024
 """Bytes of media from which on what is read is encoded before more is read."""
+_NOT_FINITE = Unreadable(
+    "The model makes numbers of it that are not finite.",
+    mend='Replace it; where that happens to many, set precision = "fp32" for the encoder, or check its weights.',
+)
 
 
 class Embedded(NamedTuple):
@@ -60,15 +66,15 @@ class _Reader:
 
     def __init__(self, media: Media) -> None:
         self._media = media
-        self._uri, self._medium, self._key = "", b"", b""
+        self._known, self._medium, self._key = ("", ""), b"", b""
 
     def __call__(self, record: Record) -> tuple[bytes, Content]:
         if record.modality == "text" or (record.start is None and record.end is None):
             content = self._media.content(record)
-            return key(content), content
-        if record.uri != self._uri:
+            return key(record.modality, content), content
+        if (record.modality, record.uri) != self._known:
             medium = self._media.read(record)
-            self._uri, self._medium, self._key = record.uri, medium, key(medium)
+            self._known, self._medium, self._key = (record.modality, record.uri), medium, key(record.modality, medium)
         start = record.start or 0.0
         return clip_key(self._key, start, record.end), Clip(self._medium, start, record.end)
 
@@ -96,18 +102,26 @@ def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, read
 def _encode(
     modality: Modality, fresh: dict[bytes, Content], encoder: Encoder, store: VectorStore, found: Embedded
 ) -> None:
-    """Encode a batch; where it holds something broken, its halves, so that only the broken one is left out."""
+    """Encode a batch; where it holds something broken, its halves, so that only the broken one is left out.
+
+    What the model makes nothing finite of is left out too.
+    """
     if not fresh:
         return
     keys = list(fresh)
     try:
-        store.add(keys, encoder.encode(modality, list(fresh.values())))
+        vectors = encoder.encode(modality, list(fresh.values()))
     except Unreadable as error:
         if len(keys) == 1:
             _leave_out(keys[0], error.line, found)
             return
         for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
             _encode(modality, {k: fresh[k] for k in half}, encoder, store, found)
+        return
+    fine = np.isfinite(vectors).all(axis=1)
+    store.add([keys[n] for n in np.flatnonzero(fine)], vectors[fine])
+    for n in np.flatnonzero(~fine):
+        _leave_out(keys[n], _NOT_FINITE.line, found)
 
 
 def _leave_out(content_key: bytes, reason: str, found: Embedded) -> None:

@@ -61,24 +61,30 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
         found = _embed(workspace, name, encoder, items, advance)
         asked = _embed(workspace, name, encoder, queries, advance)
         broken |= dict.fromkeys([*found.broken, *asked.broken])
-        doc_ids = [r.doc_id for r in found.records if isinstance(r, Item)]
-        if doc_ids:
+        documents = _by_id(found)
+        if documents:
             store = VectorStore(workspace.embeddings / encoder.fingerprint)
             versions[name] = index.build(
                 workspace.index,
                 name,
                 encoder.fingerprint,
-                doc_ids,
-                found.keys,
+                [item.doc_id for item, _ in documents],
+                [content_key for _, content_key in documents],
                 store.get,
                 settings=workspace.settings.index,
-                modalities=[r.modality for r in found.records],
+                modalities=[item.modality for item, _ in documents],
                 queries=_by_modality(asked, store),
             )
-            indexed |= set(doc_ids)
+            indexed |= {item.doc_id for item, _ in documents}
     if not indexed:
         raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
     return Report(len(indexed), list(broken), versions)
+
+
+def _by_id(embedded: embed.Embedded) -> list[tuple[Item, bytes]]:
+    """Items with their keys, in the order of their ids: ties and samples do not depend on the order of the corpus."""
+    held = zip(embedded.records, embedded.keys, strict=True)
+    return sorted(((r, content_key) for r, content_key in held if isinstance(r, Item)), key=lambda one: one[0].doc_id)
 
 
 def _by_modality(embedded: embed.Embedded, store: VectorStore) -> dict[Modality, Vectors]:
@@ -161,7 +167,7 @@ def _lookup(
     store = VectorStore(workspace.embeddings / opened.fingerprint)
 
     def vector(query: Query) -> Vectors:
-        content_key = key(media.content(query))
+        content_key = key(query.modality, media.content(query))
         return store.get([content_key])[0] if content_key in store else encode(name, query)
 
     return vector

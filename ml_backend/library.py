@@ -8,7 +8,7 @@ from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders import ENCODERS
-from ml_backend.encoders.base import Encoder, Vectors, listed, unsupported
+from ml_backend.encoders.base import Encode, Encoder, Vectors, listed, unsupported
 from ml_backend.vectors import VectorStore, key
 from store.media import Media
 from store.settings import Encoder as EncoderSettings
@@ -111,18 +111,11 @@ def _embed(
     return embed.embed(readable, encoder, store, media, batch=workspace.settings.encoders[name].batch, advance=advance)
 
 
-def open_collection(
-    workspace: Workspace,
-    candidates: Shown,
-    encode: Callable[[str, Query], Vectors],
-    *,
-    asked: Modality = "text",
-) -> Collection:
+def open_collection(workspace: Workspace, candidates: Shown, encode: Encode, *, asked: Modality = "text") -> Collection:
     """The items of one modality, or of all, as they were last indexed, for queries of the modality `asked`.
 
     Its spaces are those of the encoders that read both; each holds the items that its encoder could read, which need
-    not be all. An index may know more: what the corpus has lost since. encode: encoder name and query to a vector,
-    for queries that are new.
+    not be all. An index may know more: what the corpus has lost since. encode: for queries that are new.
     """
     names = _reading(workspace, asked, candidates)
     built = index.current(workspace.index)
@@ -158,22 +151,18 @@ def _reading(workspace: Workspace, asked: Modality, candidates: Shown) -> list[s
 
 
 def _lookup(
-    workspace: Workspace,
-    name: str,
-    opened: index.Index,
-    media: Media,
-    encode: Callable[[str, Query], Vectors],
+    workspace: Workspace, name: str, opened: index.Index, media: Media, encode: Encode
 ) -> Callable[[Query], Vectors]:
     store = VectorStore(workspace.embeddings / opened.fingerprint)
 
     def vector(query: Query) -> Vectors:
         content_key = key(query.modality, media.content(query))
-        return store.get([content_key])[0] if content_key in store else encode(name, query)
+        return store.get([content_key])[0] if content_key in store else encode(name, opened.fingerprint, query)
 
     return vector
 
 
-def not_indexed(name: str, query: Query) -> Vectors:
+def not_indexed(name: str, fingerprint: str, query: Query) -> Vectors:
     """Stands where no encoder is loaded: raises Unreadable, for a query without a vector."""
     raise Unreadable("It has no vector yet.", mend="Run `ls-retrieval index`, which names it where it cannot be read.")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -205,12 +206,9 @@ def test_the_order_of_the_corpus_changes_neither_index_nor_pool(tiny_model: Path
 # the process
 
 
-@pytest.fixture(scope="module")
-def service(
-    mixed: Workspace, report: library.Report, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RemoteEncoders]:
-    path = tmp_path_factory.mktemp("service") / "encoders"
-    with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", mixed.root, path]) as process:
+@contextmanager
+def serving(workspace: Workspace, path: Path) -> Iterator[RemoteEncoders]:
+    with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", workspace.root, path]) as process:
         remote = RemoteEncoders(path)
         try:
             deadline = time.monotonic() + 120
@@ -220,6 +218,14 @@ def service(
             yield remote
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def service(
+    mixed: Workspace, report: library.Report, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RemoteEncoders]:
+    with serving(mixed, tmp_path_factory.mktemp("service") / "encoders") as remote:
+        yield remote
 
 
 def test_the_service_says_what_its_encoders_read(service: RemoteEncoders, encoders: dict[str, Encoder]) -> None:
@@ -243,15 +249,39 @@ def test_a_live_query_in_a_segment_is_encoded_from_its_file(
     query = Query(query_id="new", modality="audio", uri="media/film.mp4", start=0.2, end=0.8)
     media = Media(mixed.root, mixed.settings.media)
     expected = encoders["hear"].encode("audio", [media.content(query)])[0]
-    assert service.query(media, {})("hear", query) == pytest.approx(expected, abs=1e-5)
+    assert service.query(media)("hear", encoders["hear"].fingerprint, query) == pytest.approx(expected, abs=1e-5)
     pool = Retriever(mixed.root, service).propose(query, "text")
     assert [candidate.doc_id for candidate in pool.candidates] == ["words"]
 
 
-def test_an_encoder_other_than_that_of_the_index_is_refused(service: RemoteEncoders, mixed: Workspace) -> None:
-    media = Media(mixed.root, mixed.settings.media)
-    with pytest.raises(Mendable, match="not the one that the index was built with"):
-        service.query(media, {"see": "0123456789abcdef"})("see", Query(query_id="q", text="red"))
+def test_new_weights_answer_no_live_query_until_index_and_backend_have_both_been_renewed(
+    tiny_workspace: Workspace, tmp_path: Path
+) -> None:
+    model = tiny.build_model(tmp_path / "model")  # its weights are those of the index
+    text = tiny_workspace.settings_path.read_text("utf-8")
+    tiny_workspace.settings_path.write_text(re.sub('local-dir:.*(?=")', f"local-dir:{model}", text), "utf-8")
+    query = Query(query_id="live", text="something new")
+
+    def refused(by: RemoteEncoders) -> None:
+        with pytest.raises(Mendable, match=r"do not compare\. Run `ls-retrieval index`, and start"):
+            Retriever(tiny_workspace.root, by).propose(query, "image")
+        assert not list(pools.each(tiny_workspace.pools))
+
+    with serving(tiny_workspace, tmp_path / "old") as old:
+        asking = Retriever(tiny_workspace.root, old)
+        assert asking.propose(query, "image").encoder == old.known()["clip"].fingerprint
+        shutil.rmtree(tiny_workspace.pools)
+        shutil.rmtree(model)
+        tiny.build_model(model, seed=1)
+        with serving(tiny_workspace, tmp_path / "new") as new:
+            refused(new)  # restarted, not indexed
+            compose.index(tiny_workspace)
+            refused(old)  # indexed, not restarted
+            with pytest.raises(Mendable, match="do not compare"):
+                asking.propose(query, "image")  # also by who had the old index open
+            assert (
+                Retriever(tiny_workspace.root, new).propose(query, "image").encoder == new.known()["clip"].fingerprint
+            )
 
 
 # the command, killed

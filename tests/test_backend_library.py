@@ -1,5 +1,7 @@
 """A workspace of several encoders: each indexes what it reads, and a project's spaces are those of its modalities."""
 
+import os
+import pty
 import re
 import shutil
 import signal
@@ -7,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -287,31 +289,65 @@ def test_new_weights_answer_no_live_query_until_index_and_backend_have_both_been
 # the command, killed
 
 
-def test_what_a_killed_run_has_encoded_is_not_encoded_again(tiny_model: Path, tmp_path: Path) -> None:
-    workspace = tiny.build_workspace(tmp_path / "w", tiny_model)
-    rows = [{"_id": str(n), "text": f"item number {n}"} for n in range(2_000)]
-    tiny.write_rows(workspace.corpus, rows)
-    tiny.write_rows(workspace.queries, [{"_id": "q", "text": "item"}])
-    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(workspace.root)]
+def test_a_killed_run_loses_at_most_a_batch_and_ends_as_one_that_nobody_killed(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    killed, whole = (numbered(tmp_path / name, tiny_model) for name in ("killed", "whole"))
+    library.build(whole, {"clip": library.load_encoder(whole, "clip")})
+    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(killed.root)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
-        while not (found := _rows(workspace)) or len(found) < 5 * 8 * 4 * tiny.DIM:
+        while len(stored(killed)[1]) < 5 * BATCH * ROW:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-    before = _rows(workspace)
-    assert not (workspace.index / "current.json").exists()
-    whole = len(before) // (8 * 4 * tiny.DIM)  # batches of 8
-    assert 5 <= whole < 250
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    after = _rows(workspace)
-    assert after[: whole * 8 * 4 * tiny.DIM] == before[: whole * 8 * 4 * tiny.DIM]
-    assert len(after) == 2_001 * 4 * tiny.DIM  # each content once: append-only files would hold what was done twice
-    assert len(index.load(workspace.index, "clip").rows) == 2_000
-    assert re.search(r"clip: local-dir:\S+ on \w+, fp32", done.stderr)
+    keys, vectors = stored(killed)
+    assert not (killed.index / "current.json").exists()
+    assert 0 <= len(vectors) // ROW - len(keys) // 32 <= BATCH  # encoded, and will be again
+    assert 4 * BATCH <= len(keys) // 32 < 2_000
+
+    said = on_a_terminal(command)
+    assert re.search(r"clip: local-dir:\S+ on \w+, fp32", said)
+    assert re.search(r"Encoding corpus and queries .* \d+/2001 \d+/s \d:\d\d:\d\d", said)  # how far, how fast, how long
+    assert stored(killed)[0].startswith(keys)
+    assert stored(killed) == stored(whole)  # append-only files would hold what was done twice
+    assert index.current(killed.index) == index.current(whole.index)
+    found, expected = (index.load(one.index, "clip") for one in (killed, whole))
+    assert list(found.rows) == list(expected.rows)
+    assert np.array_equal(found.vectors(list(found.rows)), expected.vectors(list(found.rows)))
 
 
-def _rows(workspace: Workspace) -> bytes:
-    return b"".join(path.read_bytes() for path in workspace.embeddings.glob("*/vectors.f32"))
+BATCH, ROW = 8, 4 * tiny.DIM
+
+
+def numbered(root: Path, model: Path) -> Workspace:
+    """A workspace of 2,000 texts and a query."""
+    workspace = tiny.build_workspace(root, model)
+    tiny.write_rows(workspace.corpus, [{"_id": str(n), "text": f"item number {n}"} for n in range(2_000)])
+    tiny.write_rows(workspace.queries, [{"_id": "q", "text": "item"}])
+    return workspace
+
+
+def stored(workspace: Workspace) -> tuple[bytes, bytes]:
+    """The keys and vectors that are on disk."""
+
+    def read(name: str) -> bytes:
+        return b"".join(path.read_bytes() for path in workspace.embeddings.glob(f"*/{name}"))
+
+    return read("keys.sha256"), read("vectors.f32")
+
+
+def on_a_terminal(command: list[str]) -> str:
+    """What a command that ends well tells people at a terminal, without colours."""
+    ours, theirs = pty.openpty()
+    given = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
+    said = bytearray()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=given) as process:
+        os.close(theirs)
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while part := os.read(ours, 65_536):
+                said += part
+    os.close(ours)
+    assert process.returncode == 0, said
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())

@@ -10,7 +10,7 @@ made of the demo's pack, each in its own folder, where it stays: image → text,
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +96,17 @@ def by_proposer(world: World, depth: int) -> dict[str, Found]:
     return found
 
 
+def unaided(world: World, depth: int) -> float:
+    """Recall of the relevant, the known too, in the first `depth` of the dense rankings where no positive is known."""
+    held, relevant = 0, 0
+    for query in world.queries:
+        wanted = {doc_id for doc_id, grade in world.truth[query.query_id].items() if grade >= RELEVANT}
+        rankings = proposers.PROPOSERS["dense"](Request(replace(query, positives=()), world.collection), depth)
+        found = {hit.doc_id for hits in rankings.values() for hit in hits}
+        held, relevant = held + len(wanted & found), relevant + len(wanted)
+    return held / relevant
+
+
 def by_source(world: World, wanted: int) -> dict[str, Found]:
     """The first `wanted` negatives of each source for each query, and what the margin forbids."""
     found: dict[str, Found] = {}
@@ -166,6 +177,7 @@ def measure(workspace: Workspace, project: str, *, depth: int, wanted: int) -> N
     share = {name: f"{one.relevant / max(len(unknown), 1):.0%}" for name, one in found.items()}
     alone = {name: str(one.unique) for name, one in found.items()}
     show(f"{way}: the first {depth} of each proposer", found, recall=share, alone=alone)
+    print(f"of all relevant, known or not, the first {depth} of dense alone hold {unaided(world, depth):.0%}")
     show(f"{way}: the first {wanted} negatives of each source", by_source(world, wanted))
     for name, given in variants(world.settings.pool.depth).items():
         made, recall, judged = by_role(world, given)

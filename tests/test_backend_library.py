@@ -92,6 +92,7 @@ def test_an_encoder_that_finds_nothing_to_read_has_no_index_and_stops_no_other(
     tiny.write_rows(workspace.corpus, [{"_id": "picture", "image": "media/square.png"}])
     assert set(library.build(workspace, encoders).versions) == {"see"}
     assert held(workspace, "mixed") == {"see": ["picture"]}
+    assert compose.indexes(workspace)[1] == "hear: no index, since it reads nothing here"
     with pytest.raises(Mendable, match="no item of modality audio"):
         held(workspace, "audio")
 

@@ -76,6 +76,7 @@ def test_a_demo_is_measured_in_four_directions(demo: Workspace, tmp_path: Path) 
     ]
     for source in ("dense:clip", "neighbours:clip", "siblings"):
         assert len(rows(told, source)) == 4
+    assert len(re.findall(r"^of all relevant, known or not, the first 4 of dense alone hold \d+%$", told, re.M)) == 4
     assert len(re.findall(r"^pools as set: ", told, re.MULTILINE)) == 4
     for name in ("films", "sounds"):
         assert not re.search("red|green|flag|hat", (folders[name] / "corpus.jsonl").read_text("utf-8"))

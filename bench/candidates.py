@@ -1,34 +1,30 @@
 """What each proposer and each source of hard negatives is worth, judged by a demo workspace's known truth.
 
-    python bench/candidates.py workspace/demo                    # text → image
-    python bench/candidates.py workspace/demo --captions FOLDER  # image → text, in a copy of the workspace
+    python bench/candidates.py workspace/demo                                                  # text → image
+    python bench/candidates.py workspace/demo --captions FOLDER --films FOLDER --sounds FOLDER  # and three more
 
-Any workspace with a project and a `truth.tsv` (query_id 0 doc_id grade) will do, of whatever modalities.
+Any workspace with a project and a `truth.tsv` (query_id 0 doc_id grade) will do, of whatever modalities. The others are
+made of the demo's pack, each in its own folder, where it stays: image → text, text → video, text → audio.
 """
 
 import argparse
-import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import worlds
 from rich.console import Console
 from rich.table import Table
 
-from label_configs.records import Pool, Query, digest
-from ls_retrieval import compose
-from ls_retrieval.demo import corpus as demo_corpus
-from ls_retrieval.demo import packs, run
-from ls_retrieval.progress import track
+from label_configs.records import Pool, Query
+from ls_retrieval.demo import run
 from ml_backend import library, negatives, pooling, proposers
 from ml_backend.collection import Collection
 from ml_backend.proposers.request import Request
 from ml_backend.rounds import prepared
-from store import settings as settings_file
-from store.settings import Project, Settings
+from store.settings import Settings
 from store.workspace import Workspace
 
 RELEVANT = 2
@@ -68,7 +64,8 @@ class Found:
 def load(workspace: Workspace, project: str) -> World:
     """Open a project and its truth."""
     wanted = workspace.project(project)
-    opened = prepared(workspace, library.open_collection(workspace, wanted.candidates, library.not_indexed))
+    held = library.open_collection(workspace, wanted.candidates, library.not_indexed, asked=wanted.query)
+    opened = prepared(workspace, held)
     truth: dict[str, dict[str, int]] = {}
     for line in (workspace.root / "truth.tsv").read_text("utf-8").splitlines():
         query_id, _, doc_id, grade = line.split()
@@ -97,6 +94,17 @@ def by_proposer(world: World, depth: int) -> dict[str, Found]:
         together = found.setdefault("together, but for random", Found())
         together.add(grades.get(doc_id, 0) for doc_id in set[str]().union(*ranked.values()))
     return found
+
+
+def unaided(world: World, depth: int) -> float:
+    """Recall of the relevant, the known too, in the first `depth` of the dense rankings where no positive is known."""
+    held, relevant = 0, 0
+    for query in world.queries:
+        wanted = {doc_id for doc_id, grade in world.truth[query.query_id].items() if grade >= RELEVANT}
+        rankings = proposers.PROPOSERS["dense"](Request(replace(query, positives=()), world.collection), depth)
+        found = {hit.doc_id for hits in rankings.values() for hit in hits}
+        held, relevant = held + len(wanted & found), relevant + len(wanted)
+    return held / relevant
 
 
 def by_source(world: World, wanted: int) -> dict[str, Found]:
@@ -151,33 +159,6 @@ def show(title: str, found: Mapping[str, Found], **more: Mapping[str, str]) -> N
     Console(width=110).print(table)
 
 
-def captions(workspace: Workspace, folder: Path) -> Workspace:
-    """A copy of a demo workspace with a project `captions`: pictures ask for the captions of all pictures."""
-    if not folder.exists():
-        kept = shutil.ignore_patterns("label-studio", "judgments", "pools", "exports", "bucket", "demo.lock")
-        shutil.copytree(workspace.root, folder, ignore=kept)
-        copy = Workspace(folder.resolve())
-        pack = (folder / "pack").read_text("utf-8").strip()
-        limit = run.LIMITS.get(pack)
-        pictures = packs.PACKS[pack](copy.root / "cache", copy.root, track, limit=limit)
-        asking = demo_corpus.split(pictures, len(library.records(copy)[1]), run.SEED)[1]
-        ids = {caption: "t" + digest(caption) for caption in sorted({picture.caption for picture in pictures})}
-        _append(copy.corpus, ({"_id": ids[caption], "text": caption} for caption in ids))
-        paths = {picture.key: picture.path.relative_to(copy.root).as_posix() for picture in asking}
-        _append(copy.queries, ({"_id": p.key, "image": paths[p.key], "positives": [ids[p.caption]]} for p in asking))
-        grades = {(p.key, ids[other.caption]): demo_corpus.grade(p, other) for p in asking for other in pictures}
-        with (folder / "truth.tsv").open("a", encoding="utf-8") as file:
-            file.writelines(f"{key} 0 {doc_id} {grade}\n" for (key, doc_id), grade in grades.items() if grade)
-        settings_file.add_project(copy.settings_path, "captions", Project(id=2, query="image", candidates="text"))
-        compose.index(copy)
-    return Workspace(folder.resolve())
-
-
-def _append(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
 def measure(workspace: Workspace, project: str, *, depth: int, wanted: int) -> None:
     """Print all tables of one project."""
     world = load(workspace, project)
@@ -196,6 +177,7 @@ def measure(workspace: Workspace, project: str, *, depth: int, wanted: int) -> N
     share = {name: f"{one.relevant / max(len(unknown), 1):.0%}" for name, one in found.items()}
     alone = {name: str(one.unique) for name, one in found.items()}
     show(f"{way}: the first {depth} of each proposer", found, recall=share, alone=alone)
+    print(f"of all relevant, known or not, the first {depth} of dense alone hold {unaided(world, depth):.0%}")
     show(f"{way}: the first {wanted} negatives of each source", by_source(world, wanted))
     for name, given in variants(world.settings.pool.depth).items():
         made, recall, judged = by_role(world, given)
@@ -220,15 +202,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", type=Path)
-    parser.add_argument("--project", default="main")
-    parser.add_argument("--captions", type=Path, help="turn a demo around, in a copy of the workspace made there")
+    parser.add_argument("--project", default=run.PROJECT)
+    for name in worlds.WORLDS:
+        parser.add_argument(f"--{name}", type=Path, help=f"measure the demo's {name} as well, made in this folder")
     parser.add_argument("--depth", type=int, default=10)
     parser.add_argument("--negatives", type=int, default=5)
     given = parser.parse_args(arguments)
-    workspace, project = Workspace(given.workspace.resolve()), given.project
-    if given.captions:
-        workspace, project = captions(workspace, given.captions), "captions"
-    measure(workspace, project, depth=given.depth, wanted=given.negatives)
+    demo = Workspace(given.workspace.resolve())
+    measure(demo, given.project, depth=given.depth, wanted=given.negatives)
+    for name in worlds.WORLDS:
+        if folder := getattr(given, name):
+            measure(worlds.made(name, demo, folder), run.PROJECT, depth=given.depth, wanted=given.negatives)
 
 
 if __name__ == "__main__":

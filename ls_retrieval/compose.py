@@ -103,10 +103,14 @@ def index(workspace: Workspace) -> list[str]:
 
 
 def indexes(workspace: Workspace) -> list[str]:
-    """A sentence for each encoder: what its index is, and how well it finds."""
+    """A sentence for each encoder: what its index is, and how well it finds; or that there was nothing to read."""
     from ml_backend import index as built
 
-    return [f"{name}: {built.about(workspace.index, name)}" for name in workspace.settings.encoders]
+    there = built.current(workspace.index)
+    told = {name: str(built.about(workspace.index, name)) for name in workspace.settings.encoders if name in there}
+    return [
+        f"{name}: {told.get(name, 'no index, since it reads nothing here')}" for name in workspace.settings.encoders
+    ]
 
 
 class Made(NamedTuple):

@@ -62,7 +62,7 @@ def load(workspace: Workspace, fingerprints: Mapping[str, str]) -> dict[str, Ask
     stores = {name: VectorStore(workspace.embeddings / fingerprint) for name, fingerprint in fingerprints.items()}
 
     def stored(name: str, query: Query) -> Vectors | None:
-        content_key = key(media.content(query))
+        content_key = key(query.modality, media.content(query))
         return stores[name].get([content_key])[0] if content_key in stores[name] else None
 
     return {name: gather(queries, partial(stored, name)) for name in stores}

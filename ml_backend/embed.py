@@ -62,15 +62,15 @@ class _Reader:
 
     def __init__(self, media: Media) -> None:
         self._media = media
-        self._uri, self._medium, self._key = "", b"", b""
+        self._known, self._medium, self._key = ("", ""), b"", b""
 
     def __call__(self, record: Record) -> tuple[bytes, Content]:
         if record.modality == "text" or (record.start is None and record.end is None):
             content = self._media.content(record)
-            return key(content), content
-        if record.uri != self._uri:
+            return key(record.modality, content), content
+        if (record.modality, record.uri) != self._known:
             medium = self._media.read(record)
-            self._uri, self._medium, self._key = record.uri, medium, key(medium)
+            self._known, self._medium, self._key = (record.modality, record.uri), medium, key(record.modality, medium)
         start = record.start or 0.0
         return clip_key(self._key, start, record.end), Clip(self._medium, start, record.end)
 
@@ -98,7 +98,10 @@ def _embed_group(group: list[Record], encoder: Encoder, store: VectorStore, read
 def _encode(
     modality: Modality, fresh: dict[bytes, Content], encoder: Encoder, store: VectorStore, found: Embedded
 ) -> None:
-    """Encode a batch; where it holds something broken, its halves, so that only the broken one is left out."""
+    """Encode a batch; where it holds something broken, its halves, so that only the broken one is left out.
+
+    What the model makes nothing finite of is left out too.
+    """
     if not fresh:
         return
     keys = list(fresh)

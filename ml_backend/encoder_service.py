@@ -11,7 +11,7 @@ import socketserver
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ import numpy as np
 from label_configs.errors import Mendable
 from label_configs.records import Modality, Query
 from ml_backend import lifeline
-from ml_backend.encoders.base import Encoder, NotReady, Vectors, unsupported
+from ml_backend.encoders.base import Encode, Encoder, NotReady, Vectors, unsupported
 from store.media import Clip, Content, Media
 from store.workspace import Workspace
 
@@ -87,12 +87,11 @@ class RemoteEncoders:
         answer = self._ask(Ask(encoder, modality, texts, media, fingerprint))
         return np.frombuffer(answer.vectors, dtype=np.float32).reshape(-1, answer.dim)
 
-    def query(self, media: Media, fingerprints: Mapping[str, str]) -> Callable[[str, Query], Vectors]:
-        """The callable that a collection encodes new queries with. fingerprints: of its indexes, by encoder name."""
+    def query(self, media: Media) -> Encode:
+        """What a collection encodes new queries with."""
 
-        def encode(name: str, query: Query) -> Vectors:
-            contents = [media.content(query)]
-            return np.asarray(self.encode(name, query.modality, contents, fingerprints.get(name, ""))[0])
+        def encode(name: str, fingerprint: str, query: Query) -> Vectors:
+            return np.asarray(self.encode(name, query.modality, [media.content(query)], fingerprint)[0])
 
         return encode
 
@@ -142,7 +141,8 @@ def _answer(service: _Service, ask: Ask) -> Answer:
     if ask.modality not in encoder.modalities:
         return Answer(error=unsupported(ask.modality, encoder.modalities).line)
     if ask.fingerprint not in {"", encoder.fingerprint}:
-        return Answer(error=f"The encoder {ask.encoder!r} is not the one that the index was built with. {_RENEW}")
+        which = f"is of the model {encoder.fingerprint}, the index of {ask.fingerprint}"
+        return Answer(error=f"The backend's encoder {ask.encoder!r} {which}: their vectors do not compare. {_RENEW}")
     try:
         with service.turn:
             vectors = encoder.encode(ask.modality, ask.texts or ask.media)

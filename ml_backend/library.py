@@ -8,7 +8,7 @@ from label_configs.records import Item, Modality, Query, Shown
 from ml_backend import embed, index
 from ml_backend.collection import Collection, Space
 from ml_backend.encoders import ENCODERS
-from ml_backend.encoders.base import Encoder, Vectors, listed, unsupported
+from ml_backend.encoders.base import Encode, Encoder, Vectors, listed, unsupported
 from ml_backend.vectors import VectorStore, key
 from store.media import Media
 from store.settings import Encoder as EncoderSettings
@@ -61,24 +61,30 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
         found = _embed(workspace, name, encoder, items, advance)
         asked = _embed(workspace, name, encoder, queries, advance)
         broken |= dict.fromkeys([*found.broken, *asked.broken])
-        doc_ids = [r.doc_id for r in found.records if isinstance(r, Item)]
-        if doc_ids:
+        documents = _by_id(found)
+        if documents:
             store = VectorStore(workspace.embeddings / encoder.fingerprint)
             versions[name] = index.build(
                 workspace.index,
                 name,
                 encoder.fingerprint,
-                doc_ids,
-                found.keys,
+                [item.doc_id for item, _ in documents],
+                [content_key for _, content_key in documents],
                 store.get,
                 settings=workspace.settings.index,
-                modalities=[r.modality for r in found.records],
+                modalities=[item.modality for item, _ in documents],
                 queries=_by_modality(asked, store),
             )
-            indexed |= set(doc_ids)
+            indexed |= {item.doc_id for item, _ in documents}
     if not indexed:
         raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
     return Report(len(indexed), list(broken), versions)
+
+
+def _by_id(embedded: embed.Embedded) -> list[tuple[Item, bytes]]:
+    """Items with their keys, in the order of their ids: ties and samples do not depend on the order of the corpus."""
+    held = zip(embedded.records, embedded.keys, strict=True)
+    return sorted(((r, content_key) for r, content_key in held if isinstance(r, Item)), key=lambda one: one[0].doc_id)
 
 
 def _by_modality(embedded: embed.Embedded, store: VectorStore) -> dict[Modality, Vectors]:
@@ -105,18 +111,11 @@ def _embed(
     return embed.embed(readable, encoder, store, media, batch=workspace.settings.encoders[name].batch, advance=advance)
 
 
-def open_collection(
-    workspace: Workspace,
-    candidates: Shown,
-    encode: Callable[[str, Query], Vectors],
-    *,
-    asked: Modality = "text",
-) -> Collection:
+def open_collection(workspace: Workspace, candidates: Shown, encode: Encode, *, asked: Modality = "text") -> Collection:
     """The items of one modality, or of all, as they were last indexed, for queries of the modality `asked`.
 
     Its spaces are those of the encoders that read both; each holds the items that its encoder could read, which need
-    not be all. An index may know more: what the corpus has lost since. encode: encoder name and query to a vector,
-    for queries that are new.
+    not be all. An index may know more: what the corpus has lost since. encode: for queries that are new.
     """
     names = _reading(workspace, asked, candidates)
     built = index.current(workspace.index)
@@ -152,22 +151,18 @@ def _reading(workspace: Workspace, asked: Modality, candidates: Shown) -> list[s
 
 
 def _lookup(
-    workspace: Workspace,
-    name: str,
-    opened: index.Index,
-    media: Media,
-    encode: Callable[[str, Query], Vectors],
+    workspace: Workspace, name: str, opened: index.Index, media: Media, encode: Encode
 ) -> Callable[[Query], Vectors]:
     store = VectorStore(workspace.embeddings / opened.fingerprint)
 
     def vector(query: Query) -> Vectors:
-        content_key = key(media.content(query))
-        return store.get([content_key])[0] if content_key in store else encode(name, query)
+        content_key = key(query.modality, media.content(query))
+        return store.get([content_key])[0] if content_key in store else encode(name, opened.fingerprint, query)
 
     return vector
 
 
-def not_indexed(name: str, query: Query) -> Vectors:
+def not_indexed(name: str, fingerprint: str, query: Query) -> Vectors:
     """Stands where no encoder is loaded: raises Unreadable, for a query without a vector."""
     raise Unreadable("It has no vector yet.", mend="Run `ls-retrieval index`, which names it where it cannot be read.")
 

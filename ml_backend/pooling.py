@@ -72,7 +72,8 @@ def top_up(
     ranking = _ranking(request, choice, shown=shown)
     head = [_plain(hit) for hit in ranking.hits[: depth(request, choice)]]
     apart = shown | ranking.into.keys() | {c.doc_id for c in head}
-    offers = head + negatives.mine(request, settings.negatives, apart).negatives[: choice.hard]
+    mined = negatives.mine(request, settings.negatives, apart).negatives
+    offers = head + _unlike(collection, mined, shown | _ids(head), choice.near_duplicate)[: choice.hard]
     fresh = [c for c in offers if c.doc_id in new - shown][: choice.top_up]
     return _proposed(request, choice, ranking, fresh) if fresh else None
 
@@ -107,8 +108,10 @@ def _fill(request: Request, settings: Settings, ranking: Ranking, gold: list[Can
     chosen = _with(chosen, best, plain)
     apart = _ids(chosen) | ranking.into.keys() | set(request.positives)
     mined = negatives.mine(request, settings.negatives, apart)
-    chosen = _with(chosen, mined.discarded, min(len(chosen) + settings.negatives.discarded, deep - audited))
-    chosen = _with(chosen, mined.negatives, min(plain + choice.hard, deep - audited))
+    doubtful = _unlike(request.collection, mined.discarded, _ids(chosen) - _ids(gold), choice.near_duplicate)
+    chosen = _with(chosen, doubtful, min(len(chosen) + settings.negatives.discarded, deep - audited))
+    hard = _unlike(request.collection, mined.negatives, _ids(chosen) - _ids(gold), choice.near_duplicate)
+    chosen = _with(chosen, hard, min(plain + choice.hard, deep - audited))
     chosen = _with(chosen, best, deep - audited)
     rest = [hit.doc_id for hit in ranking.hits if hit.doc_id not in _ids(chosen)]
     strata, near = audit.strata(rest, ranking.ranks, 2 * deep), min(choice.audit_near, audited)
@@ -142,6 +145,13 @@ def _ids(candidates: Iterable[Candidate]) -> frozenset[str]:
 def _without(offers: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:
     there = _ids(chosen)
     return [c for c in offers if c.doc_id not in there]
+
+
+def _unlike(collection: Collection, offers: Sequence[Candidate], seen: Set[str], threshold: float) -> list[Candidate]:
+    """Of the offers, which may lie beyond the ranking, those that are near-duplicates of nothing seen or offered."""
+    there = [doc_id for doc_id in sorted(seen) if doc_id in collection.items]
+    into = fold(collection, [*there, *(c.doc_id for c in offers)], threshold, frozenset(there))
+    return [c for c in offers if c.doc_id not in into]
 
 
 def _with(chosen: list[Candidate], offers: Sequence[Candidate], up_to: int) -> list[Candidate]:

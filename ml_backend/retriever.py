@@ -102,9 +102,7 @@ class Retriever:
         opened = self._collections.get((asked, candidates))
         if opened is None or opened[0] != version:
             media = Media(self._workspace.root, self._workspace.settings.media)
-            fingerprints = {name: now["fingerprint"] for name, now in index.current(self._workspace.index).items()}
-            encode = self._encoders.query(media, fingerprints)
-            collection = open_collection(self._workspace, candidates, encode, asked=asked)
+            collection = open_collection(self._workspace, candidates, self._encoders.query(media), asked=asked)
             opened = (version, prepared(self._workspace, collection))
             self._collections[asked, candidates] = opened
         return opened[1]

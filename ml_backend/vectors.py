@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_configs.errors import Mendable
+from label_configs.records import Modality
 from ml_backend.encoders.base import Vectors
 from ml_backend.keys import WIDTH, Keys
 from store import files
 from store.media import Clip, Content
 
 
-def key(content: Content) -> bytes:
-    """The content hash under which a vector is kept."""
+def key(modality: Modality, content: Content) -> bytes:
+    """The content hash under which a vector is kept: of what it is read as, too, since a GIF is a picture or a film."""
     if isinstance(content, Clip):
-        return clip_key(key(content.medium), content.start, content.end)
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).digest()
+        return clip_key(key(modality, content.medium), content.start, content.end)
+    seen = hashlib.sha256(f"{modality}\0".encode())
+    seen.update(content.encode() if isinstance(content, str) else content)
+    return seen.digest()
 
 
 def clip_key(medium_key: bytes, start: float, end: float | None) -> bytes:

@@ -251,4 +251,4 @@ def test_a_media_query_is_encoded_from_its_file(
     media = Media(tiny_indexed.root, tiny_indexed.settings.media)
     query = Query(query_id="q", modality="image", uri="media/red-bar.png")
     expected = encoder.encode("image", [(tiny_indexed.root / query.uri).read_bytes()])[0]
-    assert service.query(media, {})("clip", query) == pytest.approx(expected, abs=1e-6)
+    assert service.query(media)("clip", encoder.fingerprint, query) == pytest.approx(expected, abs=1e-6)

@@ -340,7 +340,7 @@ def test_a_corpus_that_cannot_be_read_at_all_is_mendable(tiny_workspace: Workspa
 
 
 def test_known_queries_are_looked_up_and_new_ones_encoded(tiny_indexed: Workspace) -> None:
-    def blank(name: str, query: Query) -> Vectors:
+    def blank(name: str, fingerprint: str, query: Query) -> Vectors:
         return np.zeros(tiny.DIM, dtype=np.float32)
 
     space = library.open_collection(tiny_indexed, "image", blank).spaces["clip"]

@@ -99,7 +99,8 @@ def driven(folder: Path, rows: int, seed: int) -> list[str]:
 def test_a_build_that_is_killed_at_any_moment_leaves_the_old_index_or_the_new(
     tmp_path: Path, rows: int, seed: int
 ) -> None:
-    old, new = build(tmp_path / "here", 2000), build(tmp_path / "there", rows, seed)
+    old, _ = (build(tmp_path / place, 2000) for place in ("here", "there"))
+    new = build(tmp_path / "there", rows, seed)
     seen = driven(tmp_path / "here", rows, seed)
     before, after = f"{old.version} 2000", f"{new.version} {rows}"
     switched = seen.index(after)

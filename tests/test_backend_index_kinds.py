@@ -149,6 +149,17 @@ def test_additions_are_found_beside_an_approximate_index(tmp_path: Path) -> None
     assert recall(opened, QUERIES, more, np.arange(len(more))) >= 0.97
 
 
+def test_a_version_tells_how_an_approximate_index_came_about_since_it_may_find_other_things(tmp_path: Path) -> None:
+    more = np.concatenate([PICTURES, cone(60, 4, 0)])
+    kinds_: list[IndexKind] = ["pq", "exact"]
+    for kind in kinds_:
+        built(tmp_path / f"{kind} grown", PICTURES, kind)
+        grown, fresh = (built(tmp_path / f"{kind} {how}", more, kind) for how in ("grown", "fresh"))
+        assert (grown.version == fresh.version) == (kind == "exact")
+        same = np.array_equal(grown.nearest(QUERIES, 50)[0], fresh.nearest(QUERIES, 50)[0])
+        assert same == (kind == "exact")
+
+
 @pytest.mark.parametrize("kind", ["pq", "ivf", "hnsw"])
 def test_the_same_vectors_give_the_same_index(tmp_path: Path, kind: IndexKind) -> None:
     for name in ("one", "two"):

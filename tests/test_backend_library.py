@@ -1,6 +1,8 @@
 """A workspace of several encoders: each indexes what it reads, and a project's spaces are those of its modalities."""
 
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +66,8 @@ def _shown(opened: index.Index) -> list[str]:
 def test_each_encoder_indexes_what_it_reads_and_nothing_is_left_out(mixed: Workspace, report: library.Report) -> None:
     assert (report.items, report.broken) == (6, [])
     assert set(report.versions) == {"see", "hear"}
-    assert list(index.load(mixed.index, "see").rows) == ["picture", "words", "first", "second"]
-    assert list(index.load(mixed.index, "hear").rows) == ["words", "tone", "heard"]
+    assert list(index.load(mixed.index, "see").rows) == ["first", "picture", "second", "words"]
+    assert list(index.load(mixed.index, "hear").rows) == ["heard", "tone", "words"]
 
 
 def test_progress_is_told_of_every_record_that_an_encoder_reads(
@@ -93,6 +96,7 @@ def test_an_encoder_that_finds_nothing_to_read_has_no_index_and_stops_no_other(
     tiny.write_rows(workspace.corpus, [{"_id": "picture", "image": "media/square.png"}])
     assert set(library.build(workspace, encoders).versions) == {"see"}
     assert held(workspace, "mixed") == {"see": ["picture"]}
+    assert compose.indexes(workspace)[1] == "hear: no index, since it reads nothing here"
     with pytest.raises(Mendable, match="no item of modality audio"):
         held(workspace, "audio")
 
@@ -152,11 +156,11 @@ def pack(root: Path, name: str) -> None:
         ("text", "image", {"see": ["picture"]}),
         ("text", "video", {"see": ["first", "second"]}),
         ("image", "video", {"see": ["first", "second"]}),
-        ("text", "audio", {"hear": ["tone", "heard"]}),
+        ("text", "audio", {"hear": ["heard", "tone"]}),
         ("audio", "text", {"hear": ["words"]}),
         ("text", "text", {"see": ["words"], "hear": ["words"]}),
-        ("image", "mixed", {"see": ["picture", "words", "first", "second"]}),
-        ("text", "mixed", {"see": ["picture", "words", "first", "second"], "hear": ["words", "tone", "heard"]}),
+        ("image", "mixed", {"see": ["first", "picture", "second", "words"]}),
+        ("text", "mixed", {"see": ["first", "picture", "second", "words"], "hear": ["heard", "tone", "words"]}),
     ],
 )
 @pytest.mark.usefixtures("report")
@@ -217,15 +221,30 @@ def test_pools_hold_sounds_and_segments_of_films(
     assert {candidate.doc_id for candidate in pool.candidates} == expected
 
 
+@pytest.mark.parametrize("texts", [1, 40], ids=["all of them alike", "many of them alike"])
+def test_the_order_of_the_corpus_changes_neither_index_nor_pool(tiny_model: Path, tmp_path: Path, texts: int) -> None:
+    rows = [{"_id": f"d{n:04}", "text": f"thing {n % texts}"} for n in range(4_500)]
+    made = []
+    for name, given in (("forward", rows), ("backward", rows[::-1])):
+        workspace = tiny.build_workspace(tmp_path / name, tiny_model)
+        tiny.write_rows(workspace.corpus, given)
+        tiny.write_rows(workspace.queries, [{"_id": "q", "text": "some thing", "positives": ["d0007"]}])
+        settings.add_project(workspace.settings_path, "main", Project(id=1, candidates="text"))
+        library.build(workspace, {"clip": library.load_encoder(workspace, "clip")})
+        compose.make_pools(workspace, "main")
+        made.append((index.current(workspace.index), pools.load(workspace.pools), pools.run(workspace.pools)))
+    assert made[0] == made[1]
+    (pool,) = made[0][1].values()
+    shown = [candidate.doc_id for candidate in pool.candidates]
+    assert len(shown) == len(set(shown)) > 0
+
+
 # the process
 
 
-@pytest.fixture(scope="module")
-def service(
-    mixed: Workspace, report: library.Report, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RemoteEncoders]:
-    path = tmp_path_factory.mktemp("service") / "encoders"
-    with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", mixed.root, path]) as process:
+@contextmanager
+def serving(workspace: Workspace, path: Path) -> Iterator[RemoteEncoders]:
+    with subprocess.Popen([sys.executable, "-m", "ml_backend.encoder_service", workspace.root, path]) as process:
         remote = RemoteEncoders(path)
         try:
             deadline = time.monotonic() + 120
@@ -235,6 +254,14 @@ def service(
             yield remote
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def service(
+    mixed: Workspace, report: library.Report, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RemoteEncoders]:
+    with serving(mixed, tmp_path_factory.mktemp("service") / "encoders") as remote:
+        yield remote
 
 
 def test_the_service_says_what_its_encoders_read(service: RemoteEncoders, encoders: dict[str, Encoder]) -> None:
@@ -258,45 +285,103 @@ def test_a_live_query_in_a_segment_is_encoded_from_its_file(
     query = Query(query_id="new", modality="audio", uri="media/film.mp4", start=0.2, end=0.8)
     media = Media(mixed.root, mixed.settings.media)
     expected = encoders["hear"].encode("audio", [media.content(query)])[0]
-    assert service.query(media, {})("hear", query) == pytest.approx(expected, abs=1e-5)
+    assert service.query(media)("hear", encoders["hear"].fingerprint, query) == pytest.approx(expected, abs=1e-5)
     pool = Retriever(mixed.root, service).propose(query, "text")
     assert [candidate.doc_id for candidate in pool.candidates] == ["words"]
 
 
-def test_an_encoder_other_than_that_of_the_index_is_refused(service: RemoteEncoders, mixed: Workspace) -> None:
-    media = Media(mixed.root, mixed.settings.media)
-    with pytest.raises(Mendable, match="not the one that the index was built with"):
-        service.query(media, {"see": "0123456789abcdef"})("see", Query(query_id="q", text="red"))
+def test_new_weights_answer_no_live_query_until_index_and_backend_have_both_been_renewed(
+    tiny_workspace: Workspace, tmp_path: Path
+) -> None:
+    model = tiny.build_model(tmp_path / "model")  # its weights are those of the index
+    text = tiny_workspace.settings_path.read_text("utf-8")
+    tiny_workspace.settings_path.write_text(re.sub('local-dir:.*(?=")', f"local-dir:{model}", text), "utf-8")
+    query = Query(query_id="live", text="something new")
+
+    def refused(by: RemoteEncoders) -> None:
+        with pytest.raises(Mendable, match=r"do not compare\. Run `ls-retrieval index`, and start"):
+            Retriever(tiny_workspace.root, by).propose(query, "image")
+        assert not list(pools.each(tiny_workspace.pools))
+
+    with serving(tiny_workspace, tmp_path / "old") as old:
+        asking = Retriever(tiny_workspace.root, old)
+        assert asking.propose(query, "image").encoder == old.known()["clip"].fingerprint
+        shutil.rmtree(tiny_workspace.pools)
+        shutil.rmtree(model)
+        tiny.build_model(model, seed=1)
+        with serving(tiny_workspace, tmp_path / "new") as new:
+            refused(new)  # restarted, not indexed
+            compose.index(tiny_workspace)
+            refused(old)  # indexed, not restarted
+            with pytest.raises(Mendable, match="do not compare"):
+                asking.propose(query, "image")  # also by who had the old index open
+            assert (
+                Retriever(tiny_workspace.root, new).propose(query, "image").encoder == new.known()["clip"].fingerprint
+            )
 
 
 # the command, killed
 
 
-def test_what_a_killed_run_has_encoded_is_not_encoded_again(tiny_model: Path, tmp_path: Path) -> None:
-    workspace = tiny.build_workspace(tmp_path / "w", tiny_model)
-    rows = [{"_id": str(n), "text": f"item number {n}"} for n in range(2_000)]
-    tiny.write_rows(workspace.corpus, rows)
-    tiny.write_rows(workspace.queries, [{"_id": "q", "text": "item"}])
-    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(workspace.root)]
+def test_a_killed_run_loses_at_most_a_batch_and_ends_as_one_that_nobody_killed(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    killed, whole = (numbered(tmp_path / name, tiny_model) for name in ("killed", "whole"))
+    library.build(whole, {"clip": library.load_encoder(whole, "clip")})
+    command = [sys.executable, "-c", "from ls_retrieval.cli import main; main()", "index", "-w", str(killed.root)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 120
-        while not (found := _rows(workspace)) or len(found) < 5 * 8 * 4 * tiny.DIM:
+        while len(stored(killed)[1]) < 5 * BATCH * ROW:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-    before = _rows(workspace)
-    assert not (workspace.index / "current.json").exists()
-    whole = len(before) // (8 * 4 * tiny.DIM)  # batches of 8
-    assert 5 <= whole < 250
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    after = _rows(workspace)
-    assert after[: whole * 8 * 4 * tiny.DIM] == before[: whole * 8 * 4 * tiny.DIM]
-    assert len(after) == 2_001 * 4 * tiny.DIM  # each content once: append-only files would hold what was done twice
-    assert len(index.load(workspace.index, "clip").rows) == 2_000
-    assert re.search(r"clip: local-dir:\S+ on \w+, fp32", done.stderr)
+    keys, vectors = stored(killed)
+    assert not (killed.index / "current.json").exists()
+    assert 0 <= len(vectors) // ROW - len(keys) // 32 <= BATCH  # encoded, and will be again
+    assert 4 * BATCH <= len(keys) // 32 < 2_000
+
+    said = on_a_terminal(command)
+    assert re.search(r"clip: local-dir:\S+ on \w+, fp32", said)
+    assert re.search(r"Encoding corpus and queries .* \d+/2001 \d+/s \d:\d\d:\d\d", said)  # how far, how fast, how long
+    assert stored(killed)[0].startswith(keys)
+    assert stored(killed) == stored(whole)  # append-only files would hold what was done twice
+    assert index.current(killed.index) == index.current(whole.index)
+    found, expected = (index.load(one.index, "clip") for one in (killed, whole))
+    assert list(found.rows) == list(expected.rows)
+    assert np.array_equal(found.vectors(list(found.rows)), expected.vectors(list(found.rows)))
 
 
-def _rows(workspace: Workspace) -> bytes:
-    return b"".join(path.read_bytes() for path in workspace.embeddings.glob("*/vectors.f32"))
+BATCH, ROW = 8, 4 * tiny.DIM
+
+
+def numbered(root: Path, model: Path) -> Workspace:
+    """A workspace of 2,000 texts and a query."""
+    workspace = tiny.build_workspace(root, model)
+    tiny.write_rows(workspace.corpus, [{"_id": str(n), "text": f"item number {n}"} for n in range(2_000)])
+    tiny.write_rows(workspace.queries, [{"_id": "q", "text": "item"}])
+    return workspace
+
+
+def stored(workspace: Workspace) -> tuple[bytes, bytes]:
+    """The keys and vectors that are on disk."""
+
+    def read(name: str) -> bytes:
+        return b"".join(path.read_bytes() for path in workspace.embeddings.glob(f"*/{name}"))
+
+    return read("keys.sha256"), read("vectors.f32")
+
+
+def on_a_terminal(command: list[str]) -> str:
+    """What a command that ends well tells people at a terminal, without colours."""
+    ours, theirs = pty.openpty()
+    given = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
+    said = bytearray()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=given) as process:
+        os.close(theirs)
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while part := os.read(ours, 65_536):
+                said += part
+    os.close(ours)
+    assert process.returncode == 0, said
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())

@@ -243,6 +243,17 @@ def test_vectors_that_do_not_belong_together_are_refused_with_every_problem() ->
     assert len(refused.value.problems) == 3
 
 
+def test_vectors_that_are_not_finite_are_refused_by_their_rows() -> None:
+    queries, corpus = np.eye(2, dtype=np.float32), np.eye(3, 2, dtype=np.float32)
+    queries[1, 0], corpus[2, 1] = np.inf, np.nan
+    with pytest.raises(Mendable) as refused:
+        list(mine(queries, corpus, [{}, {}], rule()))
+    assert refused.value.problems == (
+        "query 1: its vector has numbers that are not finite",
+        "row of the corpus 2: its vector has numbers that are not finite",
+    )
+
+
 def test_mining_goes_block_by_block_as_if_it_were_one(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = np.random.default_rng(0).integers(-8, 8, size=(70, 4)).astype(np.float32)
     known = [{n: 1} for n in range(20)]

@@ -259,6 +259,15 @@ def test_a_control_stands_for_nothing_and_is_folded_into_nothing(tmp_path: Path)
         assert (sorted(ids(pool)), ids(pool, "control")) == (["a", "b", "c"], [gold])
 
 
+def test_a_mined_near_duplicate_of_what_is_shown_is_not_shown_however_far_down_it_was_ranked(tmp_path: Path) -> None:
+    docs = {"a": (1.0, 0.0), "twin": (1.0, 0.0), "other": (0.0, 1.0), "another": (0.0, 1.0)}
+    corpus = tiny.collection(tmp_path, docs, {"red": (1, 0)}, titles={d: "red" for d in docs if d != "a"})
+    given: dict[str, Any] = {"proposers": ("dense",), "reach": 1, "random": 0, "near_duplicate": 0.98}
+    pool = build(corpus, **given)
+    assert (ids(pool, "candidate"), ids(pool, "hard_negative")) == (["a"], ["another"])  # by the words that they share
+    assert len(ids(build(corpus, "a", **given), "control")) == 1
+
+
 def test_what_was_shown_before_stands_for_what_comes_later(arc: Collection) -> None:
     assert fold(arc, ["d00", "d01", "d02"], 0.98) == {"d01": "d00", "d02": "d00"}
     assert fold(arc, ["d00", "d01", "d02"], 0.98, frozenset({"d02"})) == {"d00": "d02", "d01": "d02"}

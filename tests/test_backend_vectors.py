@@ -22,7 +22,7 @@ from store.media import Clip, Content
 from store.media import Media as Reader
 from store.settings import Media as MediaSettings
 
-A, B, C = (key(name) for name in "abc")
+A, B, C = (key("text", name) for name in "abc")
 ROWS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
 
 
@@ -118,9 +118,16 @@ def test_rows_that_follow_each_other_are_not_copied_into_memory(folder: Path) ->
 
 def test_stretches_of_a_medium_have_keys_of_their_own_to_the_last_digit() -> None:
     stretches = [(0.0, None), (0.0, 1.0), (1234.567, 2000.0), (1234.5671, 2000.0), (1.0, None)]
-    keys = {key(Clip(b"film", start, end)) for start, end in stretches} | {key(b"film"), key("film")}
-    assert len(keys) == len(stretches) + 1  # a text and a medium of the same bytes share theirs, in different spaces
-    assert key(Clip(b"film", 1, 2)) == key(Clip(b"film", 1.0, 2.0)) == clip_key(key(b"film"), 1.0, 2.0)
+    keys = {key("video", Clip(b"film", start, end)) for start, end in stretches} | {key("video", b"film")}
+    assert len(keys) == len(stretches) + 1
+    assert key("video", Clip(b"film", 1, 2)) == clip_key(key("video", b"film"), 1.0, 2.0)
+
+
+def test_the_same_bytes_have_a_key_for_each_modality_that_they_are_read_as() -> None:
+    modalities: list[Modality] = ["image", "audio", "video"]
+    keys = {key(modality, b"a GIF") for modality in modalities} | {key("text", "a GIF")}
+    keys |= {key(modality, Clip(b"a GIF", 0, 1)) for modality in modalities}
+    assert len(keys) == 7
 
 
 # keys
@@ -146,9 +153,9 @@ def test_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 300), unique=True), st.lists(st.integers(0, 300)))
 def test_keys_find_what_a_dict_finds(there: list[int], asked: list[int]) -> None:
-    keys = [key(str(n)) for n in there]
+    keys = [key("text", str(n)) for n in there]
     with tempfile.TemporaryDirectory() as folder:
-        found = keys_of(Path(folder), keys).rows([key(str(n)) for n in asked])
+        found = keys_of(Path(folder), keys).rows([key("text", str(n)) for n in asked])
     expected = {n: row for row, n in enumerate(there)}
     assert found.tolist() == [expected.get(n, -1) for n in asked]
 
@@ -209,7 +216,7 @@ def test_a_duplicate_within_one_batch_is_encoded_once(store: VectorStore, media:
     encoder = Table({"red": [1, 0]})
     found = embed([Item(doc_id=d, text="red") for d in "123"], encoder, store, media)
     assert encoder.asked == ["red"]
-    assert found.keys == [key("red")] * 3
+    assert found.keys == [key("text", "red")] * 3
 
 
 def test_stretches_that_follow_each_other_read_their_medium_once(store: VectorStore, media: Reader) -> None:
@@ -229,7 +236,7 @@ def test_stretches_that_follow_each_other_read_their_medium_once(store: VectorSt
     found = embed(records, encoder, store, Counting(media.root, media.settings), batch=3)
     assert read == ["x.png", "y.png"]
     assert encoder.asked == clips
-    assert found.keys == [key(media.content(record)) for record in records]
+    assert found.keys == [key(record.modality, media.content(record)) for record in records]
 
 
 def test_large_media_are_encoded_before_more_are_read(
@@ -264,7 +271,7 @@ def test_what_is_broken_is_named_and_the_rest_goes_on(store: VectorStore, media:
     records = [image("missing", "z.png"), image("broken", "y.png"), image("fine", "x.png"), image("too", "y.png")]
     found = embed(records, encoder, store, media)
     assert [r.doc_id for r in found.records if isinstance(r, Item)] == ["fine"]
-    assert found.keys == [key(b"x")]
+    assert found.keys == [key("image", b"x")]
     assert found.broken[0].startswith("missing (z.png): There is no file")
     assert sorted(found.broken[1:]) == ["broken (y.png): it is broken Mend it.", "too (y.png): it is broken Mend it."]
 
@@ -284,6 +291,17 @@ def test_an_encoder_that_gives_nothing_finite_stops_at_its_first_batch(store: Ve
     with pytest.raises(Mendable, match="The encoder returned vectors that are not finite"):
         embed([Item(doc_id=word, text=word) for word in ("red", "blue", "green")], encoder, store, media, batch=2)
     assert encoder.asked == ["red", "blue"]
+
+
+def test_a_medium_is_read_as_each_modality_that_it_is_given_as(store: VectorStore, media: Reader) -> None:
+    class AsFilm(Table):
+        def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
+            return super().encode(modality, contents) * (2 if modality == "video" else 1)
+
+    given: list[Modality] = ["image", "video", "image"]
+    records = [Item(doc_id=str(n), modality=modality, uri="x.png") for n, modality in enumerate(given)]
+    found = embed(records, AsFilm({b"x": [1, 0]}), store, media)
+    assert store.get(found.keys).tolist() == [[1, 0], [2, 0], [1, 0]]
 
 
 def test_a_crash_loses_the_batch_in_hand_alone(store: VectorStore, media: Reader) -> None:

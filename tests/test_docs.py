@@ -69,6 +69,17 @@ def test_the_readmes_way_from_a_corpus_to_a_trainer_works_as_written(
     assert "anchor" in _run(f"python - <<'END'\n{RUN[2][1]}END\n", document_root, environment)
 
 
+def test_every_example_in_python_prints_what_it_says(tmp_path: Path) -> None:
+    examples = [one for page in PAGES[1:] for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
+    assert len(examples) == 1
+    for example in examples:
+        promised = re.findall(r"^# prints ([^:\n]*)", example, re.MULTILINE)
+        given = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+        said = _run(f"python -W error - <<'END'\n{example}END\n", tmp_path, given)
+        assert said.splitlines() == promised
+        assert promised
+
+
 def test_every_command_and_option_that_a_page_names_exists() -> None:
     group = typer.main.get_command(app)
     named = {line.partition("#")[0] for page in PAGES for line in re.findall(r"ls-retrieval [a-z][^`\n|&]*", page)}

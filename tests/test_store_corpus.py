@@ -119,6 +119,12 @@ def test_the_numbers_one_and_text_one_are_the_same_id(tmp_path: Path) -> None:
     assert item_problems(path) == ("rows.jsonl, line 2: doc_id '1' stands in rows.jsonl, line 1 already",)
 
 
+@pytest.mark.parametrize("given", ["a\0b", "a\nb", "a\x1b[2J", "a\x9f"])
+def test_ids_of_items_hold_no_control_characters(tmp_path: Path, given: str) -> None:
+    path = lines(tmp_path, {"_id": given, "text": "x"})
+    assert item_problems(path) == (f"rows.jsonl, line 1: the _id {given!r} has control characters",)
+
+
 def test_of_very_many_problems_twenty_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
     problems = item_problems(lines(tmp_path, *["{"] * 25))
     assert (len(problems), problems[-1]) == (21, "and 5 more")

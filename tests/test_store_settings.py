@@ -108,7 +108,12 @@ def test_a_file_that_is_not_there_is_refused_with_the_command_that_makes_it(tmp_
     assert f"ls-retrieval init --workspace {tmp_path}" in error.mend
 
 
-@pytest.mark.parametrize("content", [b"[pool", b"# gr\xf6\xdfer\n"])
+TWICE = b'[encoders.clip]\nmodel = "x"\n[encoders.clip]\nmodel = "y"\n'
+
+
+@pytest.mark.parametrize(
+    "content", [b"[pool", b"# gr\xf6\xdfer\n", TWICE], ids=["cut off", "latin-1", "two of one name"]
+)
 def test_what_is_not_toml_in_utf8_is_refused_by_its_path(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "settings.toml"
     path.write_bytes(content)

@@ -31,7 +31,7 @@ _CONFIG = {
     },
     "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "size": [PIXELS, PIXELS]},
 }
-_SETTINGS = """\
+SETTINGS = """\
 [encoders.clip]
 model = "local-dir:{model}"
 threads = 1
@@ -127,7 +127,7 @@ def build_workspace(root: Path, model: Path) -> Workspace:
         [{"_id": f"q-{c}", "text": f"a {c} thing", "positives": [f"{c}-square", f"{c}-circle"]} for c in COLOURS],
     )
     (root / "rules.yaml").write_text(rules_file.preset())
-    (root / "settings.toml").write_text(_SETTINGS.format(model=model.resolve()))
+    (root / "settings.toml").write_text(SETTINGS.format(model=model.resolve()))
     return Workspace(root)
 
 

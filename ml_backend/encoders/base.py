@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Modality
+from label_configs.records import Modality, Query
 from store.media import Content
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ class Encoder(Protocol):
 
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
         """Vectors of shape (len(contents), dim), float32, of length 1. Raises Unreadable for a broken content."""
+
+
+class Encode(Protocol):
+    """Encodes queries that are new to a collection."""
+
+    def __call__(self, name: str, fingerprint: str, query: Query, /) -> Vectors:
+        """The vector of a query, shape (dim,), by the encoder of that name; never one of another fingerprint."""
+        ...
 
 
 class Maker(Protocol):

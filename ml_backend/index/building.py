@@ -22,6 +22,7 @@ from store.settings import IndexSettings
 _BLOCK = 16_384
 _KEY = 32
 _SHOWN = 20
+_EXACT = "exact"
 
 Read = Callable[[Rows], Vectors]
 """Numbers of documents to their vectors."""
@@ -50,13 +51,14 @@ def build(
     _check(doc_ids)
     corpus = Corpus(fingerprint, doc_ids, _packed(keys), _reader(keys, vectors), modalities, queries or {})
     wish = _wish(settings, corpus)
-    version = digest(fingerprint, wish, *doc_ids, *(key.hex() for key in keys))
     used = layout.current(folder).get(name, {})
-    if (used.get("fingerprint"), used.get("version")) == (fingerprint, version) and not layout.leftovers(folder):
-        return version
+    there = used.get("fingerprint") == fingerprint and used["version"] == _version(corpus, wish, used["main"])
+    if there and not layout.leftovers(folder):
+        return used["version"]
     with files.locked(folder / ".lock", "building the index"):
         layout.sweep(folder)
         main, rows = _main(folder, used, corpus, wish, settings)
+        version = _version(corpus, wish, main)
         entry = {"fingerprint": fingerprint, "main": main, "version": version}
         if not (layout.main(folder, entry) / version).exists():
             _write_version(layout.main(folder, entry), version, corpus, rows)
@@ -103,9 +105,15 @@ def _wish(settings: IndexSettings, corpus: Corpus) -> str:
     """What is asked of the index: where it is exact from the start, nothing else matters."""
     plan = kinds.plan(settings.kind, len(corpus.doc_ids))
     if not plan:
-        return "exact"
+        return _EXACT
     tests = ", ".join(map(str, measure.sources(corpus.modalities, corpus.queries)))
     return f"{' or '.join(plan)}, recall {settings.recall:g} at {settings.at} of {tests}"
+
+
+def _version(corpus: Corpus, wish: str, main: str) -> str:
+    """What is found depends on this alone: exact search finds the same whatever an index was before."""
+    before = "" if wish == _EXACT else main
+    return digest(corpus.fingerprint, wish, before, *corpus.doc_ids, *map(bytes.hex, map(bytes, corpus.keys)))
 
 
 def _main(

@@ -25,9 +25,10 @@ _ATTEMPTS = 20
 class Index:
     """Items of one corpus as vectors.
 
-    version: hash of fingerprint, documents and their contents, and of what was asked of the index. rows: doc_id to
-    position in the corpus. places: by position the row of its vector, in the main segment or, counted on, in the fresh
-    one. kept: the positions that are searched, ascending; none for all.
+    version: hash of fingerprint, documents and their contents, and of what was asked of the index; where it is
+    approximate, also of what it was built of. rows: doc_id to position in the corpus. places: by position the row of
+    its vector, in the main segment or, counted on, in the fresh one. kept: the positions that are searched, ascending;
+    none for all.
     """
 
     fingerprint: str

@@ -14,6 +14,7 @@ from store.settings import Negatives
 
 _BLOCK = 1024
 """Queries searched at a time: what the memory that mining takes beyond the vectors depends on."""
+_LOOKED_AT = 16_384
 
 
 class Mined(NamedTuple):
@@ -39,7 +40,7 @@ def mine(
     rows of the corpus that were judged, with their grades. Grades from `positive` on are positives and set the margin,
     by the lowest of their scores; lower ones above 0 are neither; 0 may be mined. seeded: draws where sampling is
     random.
-    Raises Mendable where the shapes do not fit each other.
+    Raises Mendable where the shapes do not fit each other, or a vector is not finite.
     """
     _check(queries, corpus, known)
     draws = seeded or random.Random(0)  # noqa: S311 - reproducible, not secret
@@ -98,5 +99,13 @@ def _check(queries: Vectors, corpus: Vectors, known: Sequence[Mapping[int, int]]
         problems.append(f"{len(queries)} queries, but what is known is of {len(known)}")
     outside = [n for n, grades in enumerate(known) if any(not 0 <= row < len(corpus) for row in grades)]
     problems += [f"query {n}: a known row is not among the {len(corpus)} of the corpus" for n in outside[:20]]
+    for name, vectors in (("query", queries), ("row of the corpus", corpus)):
+        problems += [f"{name} {n}: its vector has numbers that are not finite" for n in _not_finite(vectors)[:20]]
     if problems:
         raise Mendable("These vectors cannot be mined.", problems=problems, mend="Pass arrays that belong together.")
+
+
+def _not_finite(vectors: Vectors) -> list[int]:
+    """The rows that no product makes sense of, looked for block by block."""
+    blocks = ((start, vectors[start : start + _LOOKED_AT]) for start in range(0, len(vectors), _LOOKED_AT))
+    return [start + int(n) for start, block in blocks for n in np.flatnonzero(~np.isfinite(block).all(axis=1))]

@@ -1,6 +1,7 @@
 """One row of a corpus or of queries, whatever file it came from, and the record that it becomes."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,8 @@ import msgspec
 from label_configs.records import Item, Modality, Query, digest
 
 MEDIA: tuple[Modality, ...] = ("image", "audio", "video")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What hashes over ids, tables and terminals take for their own."""
 LIMIT = 16_000_000
 """Bytes of one row; a longer one is broken."""
 SUFFIXES: Mapping[str, Modality] = {
@@ -67,6 +70,8 @@ def item(row: Row) -> Item:
     """The item of a row. Raises ValueError that says what is wrong with it."""
     if row.id is None or not str(row.id).strip():
         raise ValueError("the row has no _id")
+    if _CONTROL.search(str(row.id)):
+        raise ValueError(f"the _id {row.id!r} has control characters")
     kind, uri = _content(row)
     if kind == "text" and not (row.text.strip() or row.title.strip()):
         raise ValueError(f"item {row.id!r} has neither text nor image, audio or video")

@@ -100,7 +100,6 @@ def test_a_hub_that_is_out_of_reach_is_told_in_one_sentence_without_noise(tmp_pa
     done = subprocess.run(command, env={**os.environ, **nowhere}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "Loading the model …",
         "Error: The model 'ViT-B-32' is not on this machine, and the model hub cannot be reached.",
         "Mend: Connect to it for the first time of use, or copy a model here and name it local-dir:PATH.",
     ]

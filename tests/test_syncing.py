@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -206,3 +207,17 @@ def test_a_time_before_everything_has_no_grades(tmp_path: Path) -> None:
 def test_what_is_neither_a_time_nor_a_version_is_a_sentence(as_of: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(Mendable, match=said):
         published(make_workspace(tmp_path / "w"), tmp_path / "b", as_of)
+
+
+def test_the_documentations_way_to_read_a_bucket_works_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "sync.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    published(make_workspace(tmp_path / "photos"), tmp_path / "photos" / "bucket")
+    monkeypatch.chdir(tmp_path)
+    exec(example)  # noqa: S102
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [name for name, _, _ in said][:2] == ["beir/corpus.jsonl", "beir/qrels/dev.tsv"]
+    assert all(Path(part).exists() for _, _, part in said)
+    assert said[0][1] == "6"

@@ -29,6 +29,7 @@ from sync.tasks import listing
 
 COMMANDS = (
     "doctor",
+    "status",
     "config",
     "init",
     "index",

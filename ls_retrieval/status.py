@@ -55,6 +55,8 @@ class Status(TypedDict):
     project: str
     id: int
     form: str
+    query: str
+    candidates: str
     mode: str
     votes: int
     queries: int
@@ -72,9 +74,7 @@ class Status(TypedDict):
 def status(workspace: Workspace, name: str) -> Status:
     """All of it. What cannot be read is as if it were not there yet, and `next` says what is missing first."""
     project, settings = workspace.project(name), workspace.settings
-    queries = {q.query_id: q for q in workspace.read_queries().records if q.modality == project.query}
-    fits = pools.fitting(project, queries.values(), workspace.read_items().records)
-    made = {pool.query_id for pool in pools.each(workspace.pools) if fits.owns(pool)}
+    (queries, made), unread = _read(workspace, project)
     table = Table(workspace.judgments / str(project.id))
     standing = table.current()
     tasks, unasked = _asked(project)
@@ -82,10 +82,12 @@ def status(workspace: Workspace, name: str) -> Status:
         project=name,
         id=project.id,
         form=project.form,
+        query=project.query,
+        candidates=project.candidates,
         mode=project.mode,
         votes=project.votes,
-        queries=len(queries),
-        pools=len(made),
+        queries=queries,
+        pools=made,
         tasks=tasks,
         unasked=unasked,
         answers=len({j.annotation_id for j in standing}),
@@ -95,7 +97,18 @@ def status(workspace: Workspace, name: str) -> Status:
         indexes=_indexes(workspace, list(settings.encoders)),
         next="",
     )
-    return {**found, "next": _next(found, f"--workspace {workspace.root} --project {name}")}
+    return {**found, "next": unread or _next(found, f"--workspace {workspace.root} --project {name}")}
+
+
+def _read(workspace: Workspace, project: Project) -> tuple[tuple[int, int], str]:
+    """How many queries the project has and how many of them have a pool; or none, and why they cannot be read."""
+    try:
+        items, queries = workspace.read_items().records, workspace.read_queries().records
+    except Mendable as error:
+        return (0, 0), error.line
+    fits = pools.fitting(project, queries, items)
+    made = {pool.query_id for pool in pools.each(workspace.pools) if fits.owns(pool)}
+    return (len(fits.asked), len(made & fits.asked)), ""
 
 
 def _asked(project: Project) -> tuple[Tasks | None, str]:
@@ -153,7 +166,7 @@ def _indexes(workspace: Workspace, encoders: Sequence[str]) -> dict[str, str]:
 def _next(found: Status, where: str) -> str:
     """The first thing that keeps the project from being done."""
     steps: Mapping[str, bool] = {
-        "Put queries into the workspace.": not found["queries"],
+        f"Put queries into the workspace that are {found['query']}.": not found["queries"],
         f"ls-retrieval index {where.partition(' --project')[0]}": not found["indexes"] and not found["pools"],
         f"ls-retrieval pool {where}": not found["pools"],
         f"Make Label Studio answer: {found['unasked']}": found["tasks"] is None,

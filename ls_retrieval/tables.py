@@ -30,7 +30,7 @@ def show_makeup(makeup: Mapping[tuple[str, str], int]) -> None:
 def show_status(found: Status) -> None:
     """Print where a project stands, who has worked on it, and what to do next."""
     console, tasks = Console(highlight=False), found["tasks"]
-    table = Table(show_header=False, title=f"{found['project']}: {found['form']}, {found['mode']}")
+    table = Table(show_header=False, title="{project}: {form}, {query} to {candidates}, {mode}".format(**found))
     rows: dict[str, object] = {"project in Label Studio": found["id"]}
     rows |= {f"index of {name}": version for name, version in found["indexes"].items()} or {"index": "none"}
     rows |= {"queries": found["queries"], "of them with a pool": found["pools"]}

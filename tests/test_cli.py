@@ -51,7 +51,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """`run(argument, …)`: exit code, standard output and standard error, in an environment without Label Studio."""
-    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY"):
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY", "LSR_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -268,6 +268,7 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
     assert [line for line in out.splitlines() if line.startswith("ok")] == [
         "ok    settings with 1 projects",
         "ok    6 items, 3 queries",
+        "ok    pools of 3 queries",
     ]
     for wrong in ("is not YAML", "1 media are missing", "no index", "can be read by others", "LABEL_STUDIO_URL"):
         assert wrong in out

@@ -91,7 +91,7 @@ def test_tasks_and_answers_reach_the_backend_with_the_secret_and_nothing_else_do
     backend.asked.clear()
     client.projects.update(project, description="of no concern to the backend")
     client.projects.import_tasks(project, request=[{"data": {"query": "an owl", "candidates": []}}])  # type: ignore[list-item]
-    (task,) = client.tasks.list(project=project)
+    task: Any = next(iter(client.tasks.list(project=project)))
     answer = client.annotations.create(task.id, result=tiny.graded_answer({0: 3}))
     client.annotations.update(answer.id or 0, result=tiny.graded_answer({0: 2}))
     client.annotations.delete(answer.id or 0)
@@ -257,7 +257,7 @@ def test_changed_rules_of_a_project_with_answers_end_with_1_and_offer_a_new_proj
     workspace = Workspace(tmp_path)
     project = workspace.project("main").id
     client.projects.import_tasks(project, request=[{"data": {"query": "an owl", "candidates": []}}])  # type: ignore[list-item]
-    (task,) = client.tasks.list(project=project)
+    task: Any = next(iter(client.tasks.list(project=project)))
     client.annotations.create(task.id, result=tiny.graded_answer({0: 3}))
     workspace.rules_path.write_text(preset("binary"))
     before = client.projects.get(project)

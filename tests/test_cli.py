@@ -15,9 +15,10 @@ import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace, pool
 
+from label_configs.errors import Mendable
 from label_configs.forms import FORMS as FORMS_THERE_ARE
 from label_configs.rules import preset
-from ls_retrieval import cli
+from ls_retrieval import cli, compose
 from ls_retrieval.studio import Account, Studio
 from store import pools
 from store.buckets import open_bucket
@@ -116,7 +117,7 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments)[0] == 2
 
 
-@pytest.mark.parametrize("command", ["index", "pool", "push", "pull", "report", "export", "serve"])
+@pytest.mark.parametrize("command", ["index", "pool", "push", "pull", "report", "export", "serve", "status"])
 def test_a_missing_workspace_is_a_sentence(run: Run, tmp_path: Path, command: str) -> None:
     code, out, err = run(command, "-w", tmp_path / "nowhere")
     assert code == 1
@@ -256,6 +257,18 @@ def test_verify_of_a_bucket_without_a_version_is_a_sentence(run: Run, tmp_path: 
     assert code == 1
     assert "holds no version yet" in err
     assert not (tmp_path / "bucket").exists()
+
+
+def test_the_webhooks_secret_is_the_environments_or_the_workspaces_own(run: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert compose.webhook_secret(workspace, {}) is None
+    compose.start_workspace(tmp_path)
+    kept = tmp_path / "webhook.secret"
+    assert compose.webhook_secret(workspace, {}) == kept.read_text().strip()
+    assert compose.webhook_secret(workspace, {"LSR_WEBHOOK_SECRET": "given"}) == "given"
+    kept.chmod(0o644)
+    with pytest.raises(Mendable, match="can be read by others"):
+        compose.webhook_secret(workspace, {})
 
 
 def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path) -> None:

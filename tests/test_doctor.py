@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from sync_world import make_workspace
 
 from ls_retrieval import cli, compose, flow
 from ls_retrieval.admin import Wanted, init
-from ls_retrieval.doctor import Finding, browser, examine
+from ls_retrieval.doctor import ONLINE, Finding, browser, examine
+from ls_retrieval.doctor.finding import run
 from ls_retrieval.doctor.server import Seen
 from ls_retrieval.studio import Account, Studio
 from store import pools
@@ -149,7 +151,10 @@ class Ward:
         return Seen(self.client, self.url, self.workspace, "main", self.workspace.project("main"))
 
     def of(self, topic: str) -> list[Finding]:
-        return of(topic, self.workspace.root)
+        """The findings of a topic; where it is one of a project's own, no other is looked at."""
+        if topic not in ONLINE:
+            return of(topic, self.workspace.root)
+        return list(run(topic, partial(ONLINE[topic], self.seen)))
 
     def tasks(self) -> list[dict[str, Any]]:
         return list(listing(self.client, self.workspace.project("main").id))

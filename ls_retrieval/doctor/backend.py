@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ls_retrieval.doctor.finding import Finding, fail, ok, warn
 from ls_retrieval.doctor.server import Seen
@@ -11,11 +11,14 @@ from sync import projects
 from sync.addresses import barred
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk.types.ml_backend import MlBackend
 
 LIMITS = {"health": 1.0, "setup": 3.0}
 """Seconds that Label Studio gives each."""
 _PATIENCE = 10.0
+_TAKE_OUT = "Remove the others in the project's Settings, Model; `init --backend URL` does so too."
+_SLOW = "Give the backend's machine more processor, or more --workers."
 _BARS = (
     "Start Label Studio with {setting}=false; or, to keep its protection for all other addresses, as "
     "docs/label-studio.md says: USE_DEFAULT_BANNED_SUBNETS=false and USER_ADDITIONAL_BANNED_SUBNETS."
@@ -30,15 +33,12 @@ def check(seen: Seen) -> Iterator[Finding]:
     if len(there) > 1:
         others = [one.url for one in there[1:]]
         yield warn(
-            f"{seen.name} has {len(there)} ML backends, Label Studio asks {there[0].url} alone", _take_out, others
+            f"{seen.name} has {len(there)} ML backends, Label Studio asks {there[0].url} alone", _TAKE_OUT, others
         )
     for one in there[:1]:
         yield from _addresses(seen, one.url)
         yield _state(seen, one)
         yield from _from_here(seen, one)
-
-
-_take_out = "Remove the others in the project's Settings, Model; `init --backend URL` does so too."
 
 
 def _addresses(seen: Seen, url: str) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _from_here(seen: Seen, one: "MlBackend") -> Iterator[Finding]:
                 yield fail(what, f"Start it: ls-retrieval serve --workspace {seen.workspace.root}")
 
 
-def _timed(name: str, request: Any, client: Any) -> Finding:
+def _timed(name: str, request: "httpx.Request", client: "httpx.Client") -> Finding:
     begun = time.monotonic()
     answer = client.send(request)
     seconds, limit = time.monotonic() - begun, LIMITS[name]
@@ -98,7 +98,7 @@ def _timed(name: str, request: Any, client: Any) -> Finding:
         return fail(f"/{name} answers {answer.status_code}", "See the backend's log; is this address the ML backend's?")
     what = f"/{name} answers in {seconds:.2f} s, Label Studio waits {limit:.0f} s"
     if seconds >= limit:
-        return fail(what, "Give the backend's machine more processor, or more --workers.")
+        return fail(what, _SLOW)
     if seconds >= limit / 2:
-        return warn(what, "Give the backend's machine more processor, or more --workers.")
+        return warn(what, _SLOW)
     return ok(what)

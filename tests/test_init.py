@@ -72,10 +72,11 @@ def writes(studio: Studio) -> list[str]:
 
 
 def test_the_backend_gets_one_webhook_that_carries_the_secret_for_what_it_uses(
-    client: LabelStudio, backend: Shop, tmp_path: Path
+    client: LabelStudio, studio: Studio, sdk: Sdk, backend: Shop, tmp_path: Path
 ) -> None:
     assert made(tmp_path, backend.url)[-1].endswith("connected, webhook made, with the secret header")
     (hook,) = hooks(client, tmp_path)
+    assert hooks(sdk(studio.annotator("ada")), tmp_path) == [hook]  # every member may see it, secret and all
     assert (hook.url, hook.headers) == (f"{backend.url}/webhook", {"X-LS-Retrieval-Secret": secret(tmp_path)})
     assert (hook.is_active, hook.send_payload, hook.send_for_all_actions) == (True, True, False)
     assert sorted(hook.actions) == sorted(webhooks.ACTIONS)

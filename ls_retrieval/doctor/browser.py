@@ -43,7 +43,7 @@ class Shown(NamedTuple):
 
 def check(seen: Seen) -> Iterator[Finding]:
     """One medium of every place that the first tasks name: it is there, is a medium, and may be read where it must."""
-    tasks = islice(filter(is_filled, listing(seen.client, seen.project.id, page_size=_TASKS)), _TASKS)
+    tasks = filter(is_filled, islice(listing(seen.client, seen.project.id, page_size=_TASKS), _TASKS))
     found = {(shown.place, shown.key): shown for task in tasks for shown in _media(seen, task["data"])}
     readers = _readers(projects.config(seen.project, seen.workspace.rules), {"Image", "Audio"})
     for shown in found.values():

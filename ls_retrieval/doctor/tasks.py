@@ -17,7 +17,8 @@ def check(seen: Seen) -> Iterator[Finding]:
     """Tasks of pools or rules that the workspace does not hold, and bare ones that wait."""
     there = list(islice(listing(seen.client, seen.project.id, include="id,meta"), _LOOKED_AT))
     filled = [task for task in there if is_filled(task)]
-    yield ok(f"{len(filled)} tasks with candidates, {len(there) - len(filled)} without")
+    of = f", of the first {_LOOKED_AT}" if len(there) == _LOOKED_AT else ""
+    yield ok(f"{len(filled)} tasks with candidates, {len(there) - len(filled)} without{of}")
     known = {pool.pool_id for pool in pools.each(seen.workspace.pools)}
     lost = [f"task {task['id']}" for task in filled if task["meta"][KEY].get("pool_id") not in known]
     if lost:

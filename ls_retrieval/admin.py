@@ -1,72 +1,121 @@
 """What an admin does once: the workspace's files, and its project in Label Studio."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
+from label_configs.forms import form
+from label_configs.rules import Rules
 from ls_retrieval import compose
 from store import secrets, settings
 from store.media import Media
-from store.settings import Media as MediaSettings
 from store.settings import Project
 from store.workspace import Workspace
 from sync import media_storage, projects
 
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
 
 class Wanted(NamedTuple):
-    """The project that is asked for. settings: fields of Project but its id."""
+    """The project that is asked for. settings: fields of Project but its id, as far as somebody asks for them."""
 
     name: str
     title: str
     backend: str
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
+
+    def new(self, project_id: int = 0) -> Project:
+        """The settings of a project made so; its mode is its form's own where nobody asks for one."""
+        mode = form(str(self.settings.get("form", "graded"))).MODE
+        return Project(**{"mode": mode, **self.settings, "id": project_id})
 
 
 def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
-    """Make or update; gives a line for each thing done, or that would be done."""
+    """Make or update; gives a line for each thing done. dry_run: ask what would be done, and do nothing."""
+    there = Workspace(root)
+    known = there.settings.projects if there.settings_path.exists() else {}
+    if wanted.name not in known:
+        projects.check_title(wanted.title)
     if dry_run:
-        yield from _plan(root, wanted)
+        yield from _plan(there, known.get(wanted.name), wanted)
         return
     workspace = compose.start_workspace(root)
     yield f"workspace {root}: rules.yaml, settings.toml"
     rules = workspace.rules
     workspace.keep_rules(rules)
     with compose.label_studio() as client:
-        there = workspace.settings.projects.get(wanted.name)
-        if there is None:
-            made = projects.create(client, wanted.title, Project(id=0, **wanted.settings), rules)
-            there = Project(id=made, **wanted.settings)
-            settings.add_project(workspace.settings_path, wanted.name, there)
-            yield f"project {wanted.name}: made as {made}"
+        project = known.get(wanted.name)
+        if project is None:
+            project = wanted.new(projects.create(client, wanted.title, wanted.new(), rules))
+            settings.add_project(workspace.settings_path, wanted.name, project)
+            yield f"project {wanted.name}: made as {project.id}"
         else:
-            _same(there, wanted)
-            changed = projects.update(client, there, rules)
-            yield f"project {wanted.name}: {there.id}, {'changed ' + ', '.join(changed) if changed else 'as it was'}"
-            if there.votes != wanted.settings["votes"]:
-                yield f"votes stay {there.votes}: change [projects.{wanted.name}] in settings.toml, and run init"
-        if workspace.settings.media.serve == "local-files" and there.candidates != "text":
-            (root / "media").mkdir(exist_ok=True)
-            projects.ensure_media(client, there, root / "media")
-            yield f"media: Label Studio serves {root / 'media'}"
-        if media_storage.wanted(workspace.settings.media, there.query, there.candidates):
-            yield from media_storage.ensure(client, there, Media(root, workspace.settings.media))
-        if wanted.backend:
-            projects.ensure_backend(client, there, _backend(wanted.backend))
-            yield f"ML backend: {wanted.backend}"
+            yield from _bring(client, project, wanted, rules)
+        yield from _surroundings(client, workspace, project, wanted)
 
 
-def _plan(root: Path, wanted: Wanted) -> Iterator[str]:
-    workspace = Workspace(root)
-    known = workspace.settings.projects if workspace.settings_path.exists() else {}
-    yield f"would make missing files in {root}"
-    asked = "{form}, {query} to {candidates}, {mode}".format(**wanted.settings)
-    yield f"would {'update' if wanted.name in known else 'make'} the project {wanted.name}: {asked}"
-    media = workspace.settings.media if workspace.settings_path.exists() else MediaSettings()
-    if media_storage.wanted(media, wanted.settings["query"], wanted.settings["candidates"]):
-        yield f"would let Label Studio read {media.to}"
+def _plan(workspace: Workspace, project: Project | None, wanted: Wanted) -> Iterator[str]:
+    """What init would do, as the server says where there is something to compare."""
+    missing = [path.name for path in (workspace.rules_path, workspace.settings_path) if not path.exists()]
+    if missing:
+        yield _line(f"workspace {workspace.root}:", [f"made: {', '.join(missing)}"], dry_run=True)
+    if project is not None:
+        with compose.label_studio() as client:
+            yield from _bring(client, project, wanted, workspace.rules, dry_run=True)
+            yield from _surroundings(client, workspace, project, wanted, dry_run=True)
+        return
+    if secrets.find("LABEL_STUDIO_URL") is None:
+        yield "Label Studio was not asked: LABEL_STUDIO_URL is not set"
+    else:
+        with compose.label_studio():
+            yield "Label Studio answers, and knows the token"
+    backend = f", with the ML backend {wanted.backend}" if wanted.backend else ""
+    yield (
+        f"would make the project {wanted.name}: "
+        + "{form}, {query} to {candidates}, {mode}".format(**wanted.new().model_dump())
+        + backend
+    )
+
+
+def _bring(
+    client: "LabelStudio", project: Project, wanted: Wanted, rules: Rules, *, dry_run: bool = False
+) -> Iterator[str]:
+    """Bring a project that is there to what its settings and the rules say."""
+    _same(project, wanted)
+    changed = projects.update(client, project, rules, dry_run=dry_run)
+    yield _line(f"project {wanted.name}: {project.id},", [f"changed {name}" for name in changed], dry_run)
+    if project.votes != wanted.settings.get("votes", project.votes):
+        yield f"votes stay {project.votes}: change [projects.{wanted.name}] in settings.toml, and run init"
+
+
+def _surroundings(
+    client: "LabelStudio", workspace: Workspace, project: Project, wanted: Wanted, *, dry_run: bool = False
+) -> Iterator[str]:
+    """What a project needs beside itself: media that Label Studio serves, and the ML backend with its webhook."""
+    folder = workspace.root / "media"
+    shows_media = {project.query, project.candidates} != {"text"}
+    if shows_media and workspace.settings.media.serve == "local-files":
+        if not dry_run:
+            folder.mkdir(exist_ok=True)
+        done = projects.ensure_media(client, project, folder, dry_run=dry_run)
+        yield _line(f"media in {folder}:", done, dry_run)
+    media = workspace.settings.media
+    if media_storage.wanted(media, project.query, project.candidates):
+        if dry_run:
+            yield f"would let Label Studio read {media.to}"
+        else:
+            yield from media_storage.ensure(client, project, Media(workspace.root, media))
     if wanted.backend:
-        yield f"would connect the ML backend {wanted.backend}"
+        backend = _backend(workspace, wanted.backend)
+        done = projects.ensure_backend(client, project, backend, dry_run=dry_run)
+        yield _line(f"ML backend {wanted.backend}:", done, dry_run)
+
+
+def _line(of: str, done: Sequence[str], dry_run: bool) -> str:
+    """One line on one thing: what was, or would be, done about it."""
+    return f"{of} {'would be ' if dry_run and done else ''}{', '.join(done) or 'as it was'}"
 
 
 def _same(there: Project, wanted: Wanted) -> None:
@@ -80,5 +129,9 @@ def _same(there: Project, wanted: Wanted) -> None:
         )
 
 
-def _backend(url: str) -> projects.Backend:
-    return projects.Backend(url, secrets.find("BASIC_AUTH_USER") or "", secrets.find("BASIC_AUTH_PASS") or "")
+def _backend(workspace: Workspace, url: str) -> projects.Backend:
+    """The backend and what it asks for. In a dry run of a new workspace the secret is not made yet."""
+    user, password = secrets.find("BASIC_AUTH_USER") or "", secrets.find("BASIC_AUTH_PASS") or ""
+    if bool(user) != bool(password):
+        raise Mendable("Only one of BASIC_AUTH_USER and BASIC_AUTH_PASS is set.", mend="Set both, or neither.")
+    return projects.Backend(url, user, password, compose.webhook_secret(workspace))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="ls-retrieval",
     help="Retrieval judgments and verified hard negatives from Label Studio.\n\n"
-    "The usual order: init, index, pool, push, (people label), sync. `make demo` shows all of it.",
+    "The usual order: init, index, pool, push, (people label), sync. `status` says what is next.",
     epilog="Exit codes: 0 done, 1 you can mend it, 2 usage, 3 a gate failed, 4 partly done, 70 our defect.",
     add_completion=False,
     no_args_is_help=True,
@@ -81,16 +81,45 @@ FORMS = "How candidates are judged: graded, buckets, ranking, pairwise, selectio
 
 
 @app.command()
-def doctor(workspace: WorkspaceOption = HERE) -> None:
-    """Check Label Studio, token, backend, media and workspace, and say how to mend each."""
+def doctor(
+    workspace: WorkspaceOption = HERE,
+    models: Annotated[
+        bool, typer.Option("--models", help="Load the encoders too, and compare them with the index: takes seconds.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check Label Studio, token, backend, media and workspace, and say how to mend each. Ends with 1 where one fails.
+
+    Example: ls-retrieval doctor -w photos
+    """
     from ls_retrieval.doctor import examine
 
-    findings = examine(workspace)
-    for finding in findings:
-        typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}")
-        if finding.mend:
-            typer.echo(f"      {finding.mend}")
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+    found = []
+    for finding in examine(workspace, models=models):
+        found.append(finding)
+        if not as_json:
+            typer.echo(f"{finding.level:<4}  {finding.what}")
+            if finding.mend:
+                typer.echo(f"      {finding.mend}")
+    if as_json:
+        typer.echo(json.dumps([finding._asdict() for finding in found], indent=1))
+    raise typer.Exit(1 if any(finding.level == "FAIL" for finding in found) else 0)
+
+
+@app.command()
+def status(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", as_json: AsJson = False) -> None:
+    """Show where a project stands: queries, pools, tasks, answers, who gave them, and what to do next.
+
+    Example: ls-retrieval status -w photos
+    """
+    from ls_retrieval import status as standing
+    from ls_retrieval import tables
+
+    found = standing.status(_workspace(workspace), project)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        tables.show_status(found)
 
 
 @app.command()
@@ -115,34 +144,30 @@ def init(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     title: Annotated[str, typer.Option(help="Title in Label Studio; the project's name without it.")] = "",
-    form: Annotated[str, typer.Option(help=FORMS)] = "graded",
-    query: Annotated[ModalityName, typer.Option(help="What queries are made of.")] = ModalityName.text,
-    candidates: Annotated[ShownName, typer.Option(help="What candidates are made of.")] = ShownName.image,
+    form: Annotated[str | None, typer.Option(help=f"{FORMS} A new project is graded.")] = None,
+    query: Annotated[ModalityName | None, typer.Option(help="What queries are made of: text at first.")] = None,
+    candidates: Annotated[ShownName | None, typer.Option(help="What candidates are made of: image at first.")] = None,
     mode: Annotated[
         ModeName | None,
         typer.Option(
             help="blind: no hint of the model; assist: prefilled. Without it ranking assists, all others are blind."
         ),
     ] = None,
-    overlap: Annotated[int, typer.Option(min=1, help="Annotations wanted for each task.")] = 1,
+    overlap: Annotated[int | None, typer.Option(min=1, help="Annotations wanted for each task: 1 at first.")] = None,
     backend: Annotated[str, typer.Option(help="URL of the ML backend as Label Studio reaches it.")] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Make the workspace's files, and its project in a running Label Studio. Repeatable.
 
+    A project keeps the form, modalities and mode that it was made with.
+
     Example: ls-retrieval init -w photos --overlap 3 --backend http://127.0.0.1:9090
     """
-    from label_configs.forms import form as find
     from ls_retrieval.admin import Wanted
     from ls_retrieval.admin import init as run
 
-    settings = {
-        "form": form,
-        "query": query.value,
-        "candidates": candidates.value,
-        "mode": mode.value if mode else find(form).MODE,
-        "votes": overlap,
-    }
+    asked = {"form": form, "query": query, "candidates": candidates, "mode": mode, "votes": overlap}
+    settings = {name: value for name, value in asked.items() if value is not None}
     for line in run(workspace, Wanted(project, title or project, backend, settings), dry_run=dry_run):
         typer.echo(line)
 

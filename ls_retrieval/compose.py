@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from ml_backend.rounds import Rounds
 
 _KEY = "LSR_PSEUDONYM_KEY"
+_WEBHOOK = "LSR_WEBHOOK_SECRET"
+_OWN = {_KEY: "pseudonym.key", _WEBHOOK: "webhook.secret"}
+"""Secrets that a workspace makes itself where the environment has none, and their files."""
 _PART = 500
 """Pools kept at a time: what a stopped command loses at most."""
 
 
 def start_workspace(root: Path) -> Workspace:
-    """A workspace's own files, made where they are missing: rules, settings, and the key of the pseudonyms."""
+    """A workspace's own files, made where they are missing: rules, settings, and the secrets of its own."""
     workspace = Workspace(root)
     for path, content in (
         (workspace.rules_path, rules_file.preset()),
@@ -39,17 +42,27 @@ def start_workspace(root: Path) -> Workspace:
     ):
         if not path.exists():
             files.write(path, content)
-    if secrets.find(_KEY) is None and not (root / "pseudonym.key").exists():
-        files.write(root / "pseudonym.key", random_secrets.token_hex(32) + "\n", mode=0o600)
+    for name, file in _OWN.items():
+        if secrets.find(name) is None and not (root / file).exists():
+            files.write(root / file, random_secrets.token_hex(32) + "\n", mode=0o600)
     return workspace
 
 
 def pseudonym_key(workspace: Workspace) -> str:
     """The key of the annotators' pseudonyms: from the environment, or the workspace's own file."""
-    kept = workspace.root / "pseudonym.key"
-    if secrets.find(_KEY) is None and kept.exists():
-        return secrets.read_private(kept)
-    return secrets.need(_KEY, "Annotators leave this machine under pseudonyms only.")
+    return _own(workspace, _KEY, os.environ) or secrets.need(
+        _KEY, "Annotators leave this machine under pseudonyms only."
+    )
+
+
+def webhook_secret(workspace: Workspace, environ: Mapping[str, str] = os.environ) -> str | None:
+    """What Label Studio's webhook says to be known: from the environment, or the workspace's own file; None without."""
+    return _own(workspace, _WEBHOOK, environ)
+
+
+def _own(workspace: Workspace, name: str, environ: Mapping[str, str]) -> str | None:
+    kept, given = workspace.root / _OWN[name], secrets.find(name, environ)
+    return secrets.read_private(kept) if given is None and kept.exists() else given
 
 
 @contextmanager

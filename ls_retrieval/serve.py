@@ -191,6 +191,7 @@ def running_backend(
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsr-"))) / "encoders"
         root = str(workspace.root.resolve())
         given |= {"LSR_WORKSPACE": root, "LSR_ENCODER_SOCKET": str(place), lifeline.VARIABLE: "stdin"}
+        given |= {"LSR_WEBHOOK_SECRET": secret} if (secret := compose.webhook_secret(workspace, given)) else {}
         given["XDG_RUNTIME_DIR"] = str(place.parent)  # where gunicorn puts its control socket, one a user otherwise
         stack.enter_context(_running([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
         gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", f"{host}:{port}"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from ls_retrieval.status import Status
 from sync.report import Summary
 
 if TYPE_CHECKING:
@@ -29,6 +30,37 @@ def show_makeup(makeup: Mapping[tuple[str, str], int]) -> None:
     for (role, source), count in sorted(makeup.items()):
         table.add_row(role, source, str(count))
     Console(highlight=False).print(table)
+
+
+def show_status(found: Status) -> None:
+    """Print where a project stands, who has worked on it, and what to do next."""
+    console, tasks = Console(highlight=False), found["tasks"]
+    table = Table(show_header=False, title="{project}: {form}, {query} to {candidates}, {mode}".format(**found))
+    rows: dict[str, object] = {"project in Label Studio": found["id"]}
+    rows |= {f"index of {name}": version for name, version in found["indexes"].items()} or {"index": "none"}
+    rows |= {"queries": found["queries"], "of them with a pool": found["pools"]}
+    if tasks:
+        done = f"{tasks['answered']} answered, {tasks['complete']} of them as often as wanted ({found['votes']})"
+        rows |= {
+            "tasks": f"{tasks['pushed']}, and {tasks['bare']} without candidates",
+            "answers of annotators": f"{tasks['given']} of {tasks['wanted']} wanted",
+            "tasks by state": f"{done}; {tasks['skipped']} skipped, {tasks['drafts']} begun",
+        }
+    else:
+        rows["tasks"] = f"unknown: {found['unasked']}"
+    rows["pulled"] = f"{found['answers']} answers, {found['judgments']} judgments; up to {found['pulled'] or 'nothing'}"
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    console.print(table)
+    if found["annotators"]:
+        people = Table(
+            "annotator", "answers", "judgments", "seconds a judgment", title="Who has worked on it, as pulled"
+        )
+        for name, one in found["annotators"].items():
+            seconds = "not measured" if one["seconds"] is None else f"{one['seconds']:g}"
+            people.add_row(name, str(one["answers"]), str(one["judgments"]), seconds)
+        console.print(people)
+    console.print(f"Next: {found['next']}", markup=False, soft_wrap=True)
 
 
 def overview(figures: Summary) -> Table:

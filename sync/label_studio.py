@@ -1,15 +1,18 @@
 """The connection to Label Studio, its errors as sentences that say how to mend them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from label_configs.errors import Mendable
+from sync import tokens
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 OLDEST = (1, 20)
+TESTED = "1.23.2"
 ONCE: Any = {"max_retries": 0, "timeout_in_seconds": 300}
 """For requests that must not be repeated: the SDK repeats a POST that timed out, and doubles what it makes."""
 
@@ -20,11 +23,30 @@ def connected(url: str, api_key: str) -> Iterator["LabelStudio"]:
     import httpx
     from label_studio_sdk import LabelStudio
 
+    tokens.check(api_key)
     with httpx.Client(timeout=60, follow_redirects=True) as connections:
         with explained(f"connecting to Label Studio at {url}"):
             client = LabelStudio(base_url=url, api_key=api_key, httpx_client=connections)
         _check(client, url)
         yield client
+
+
+def release(url: str) -> str:
+    """The version of the Label Studio at an address, which it tells without a token."""
+    import httpx
+
+    doing = f"asking {url} for its version"
+    with explained(doing):
+        answer = httpx.get(f"{url.rstrip('/')}/api/version", timeout=10, follow_redirects=True)
+        found = answer.json()
+    if not answer.is_success or not isinstance(found, dict) or "release" not in found:
+        raise _page(doing)
+    return str(found["release"])
+
+
+def authorization(client: "LabelStudio") -> dict[str, str]:
+    """The header by which a plain request speaks for the same account; good for some minutes."""
+    return {"Authorization": client._client_wrapper.get_headers()["Authorization"]}
 
 
 def _check(client: "LabelStudio", url: str) -> None:
@@ -34,7 +56,7 @@ def _check(client: "LabelStudio", url: str) -> None:
     if _numbers(version) < OLDEST:
         raise Mendable(
             f"The Label Studio at {url} is version {version}.",
-            why="The tool is tested with 1.23.2 and needs 1.20 or newer.",
+            why=f"The tool is tested with {TESTED} and needs {'.'.join(map(str, OLDEST))} or newer.",
             mend="Upgrade it: pip install --upgrade label-studio.",
         )
 
@@ -49,6 +71,8 @@ def explained(doing: str) -> Iterator[None]:
         yield
     except ApiError as error:
         raise _explain(doing, error.status_code or 0, str(error.body)) from error
+    except json.JSONDecodeError as error:
+        raise _page(doing) from error
     except httpx.TimeoutException as error:
         raise Mendable(f"Label Studio did not answer in time while {doing}.", mend="Run the command again.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -60,11 +84,7 @@ def explained(doing: str) -> Iterator[None]:
 
 def _explain(doing: str, status: int, body: str) -> Mendable:
     if status == 401:
-        return Mendable(
-            f"Label Studio refuses the token while {doing}.",
-            why="It is wrong, was revoked, or is a legacy token in an organisation that does not allow those.",
-            mend="Make a personal access token under Account & Settings, and export LABEL_STUDIO_API_KEY=….",
-        )
+        return tokens.refused(doing, body)
     if status == 403 and "reserved network" in body:
         return Mendable(
             f"Label Studio refuses a private address while {doing}.",
@@ -73,9 +93,29 @@ def _explain(doing: str, status: int, body: str) -> Mendable:
             "protection for all other addresses, with USE_DEFAULT_BANNED_SUBNETS=false and "
             "USER_ADDITIONAL_BANNED_SUBNETS listing every default subnet but the backend's.",
         )
+    if "Can't resolve hostname" in body:
+        return Mendable(
+            f"Label Studio does not know the host while {doing}.", mend="Give the address as Label Studio reaches it."
+        )
+    if status == 403:
+        return Mendable(
+            f"Label Studio does not allow this account what is asked for while {doing}.",
+            mend="Use the token of an administrator, or of a member of the project's organization.",
+        )
     if status == 404:
         return Mendable(f"Label Studio does not find what is asked for while {doing}.", mend="Check the project's id.")
+    if "<html" in body[:500].lower():
+        return _page(doing)
     return Mendable(f"Label Studio answered {status} while {doing}: {body[:500]}")
+
+
+def _page(doing: str) -> Mendable:
+    return Mendable(
+        f"Label Studio answers with a page instead of data while {doing}.",
+        why="LABEL_STUDIO_URL leads to something else; or the account that the token belongs to was removed from its "
+        "organization, where Label Studio fails.",
+        mend="Check LABEL_STUDIO_URL, and use the token of a member. Label Studio's own log says more.",
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,10 +15,10 @@ _COUNTS = "id,total_annotations,cancelled_annotations"
 _LIGHT = "id,data,meta,total_annotations,cancelled_annotations,draft_exists"
 
 
-def listing(client: "LabelStudio", project: int, *, page_size: int = 500) -> Iterator[Row]:
-    """All tasks with `data`, `meta` and what `busy` needs, in the order of their ids."""
+def listing(client: "LabelStudio", project: int, *, page_size: int = 500, include: str = _LIGHT) -> Iterator[Row]:
+    """All tasks with `data`, `meta` and what `busy` needs, or the fields that are named, in the order of their ids."""
     doing = f"listing the tasks of project {project}"
-    for page in _by_id(client, project, doing, [], page_size, include=_LIGHT):
+    for page in _by_id(client, project, doing, [], page_size, include=include):
         yield from page
 
 

@@ -380,7 +380,7 @@ def test_the_command_and_the_doctor_say_what_the_index_is(tiny_indexed: Workspac
     assert re.fullmatch(r"clip: exact; built in \d+\.\d s", line)
     version = index.load(tiny_indexed.index, "clip").version
     (finding,) = [one for one in doctor.examine(tiny_indexed.root) if version in one.what]
-    assert finding.ok
+    assert finding.level == "ok"
     assert finding.what.startswith(f"encoder clip: index {version}, 24 items; exact")
 
 

@@ -15,9 +15,10 @@ import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import make_workspace, pool
 
+from label_configs.errors import Mendable
 from label_configs.forms import FORMS as FORMS_THERE_ARE
 from label_configs.rules import preset
-from ls_retrieval import cli
+from ls_retrieval import cli, compose
 from ls_retrieval.studio import Account, Studio
 from store import pools
 from store.buckets import open_bucket
@@ -29,6 +30,7 @@ from sync.tasks import listing
 
 COMMANDS = (
     "doctor",
+    "status",
     "config",
     "init",
     "index",
@@ -51,7 +53,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """`run(argument, …)`: exit code, standard output and standard error, in an environment without Label Studio."""
-    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY"):
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY", "LSR_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -116,7 +118,7 @@ def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
     assert run(*arguments)[0] == 2
 
 
-@pytest.mark.parametrize("command", ["index", "pool", "push", "pull", "report", "export", "serve"])
+@pytest.mark.parametrize("command", ["index", "pool", "push", "pull", "report", "export", "serve", "status"])
 def test_a_missing_workspace_is_a_sentence(run: Run, tmp_path: Path, command: str) -> None:
     code, out, err = run(command, "-w", tmp_path / "nowhere")
     assert code == 1
@@ -258,6 +260,18 @@ def test_verify_of_a_bucket_without_a_version_is_a_sentence(run: Run, tmp_path: 
     assert not (tmp_path / "bucket").exists()
 
 
+def test_the_webhooks_secret_is_the_environments_or_the_workspaces_own(run: Run, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    assert compose.webhook_secret(workspace, {}) is None
+    compose.start_workspace(tmp_path)
+    kept = tmp_path / "webhook.secret"
+    assert compose.webhook_secret(workspace, {}) == kept.read_text().strip()
+    assert compose.webhook_secret(workspace, {"LSR_WEBHOOK_SECRET": "given"}) == "given"
+    kept.chmod(0o644)
+    with pytest.raises(Mendable, match="can be read by others"):
+        compose.webhook_secret(workspace, {})
+
+
 def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     (tmp_path / "pictures" / "d1.png").unlink()
@@ -268,6 +282,7 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
     assert [line for line in out.splitlines() if line.startswith("ok")] == [
         "ok    settings with 1 projects",
         "ok    6 items, 3 queries",
+        "ok    pools of 3 queries",
     ]
     for wrong in ("is not YAML", "1 media are missing", "no index", "can be read by others", "LABEL_STUDIO_URL"):
         assert wrong in out

@@ -21,6 +21,7 @@ from sync.present import Presenter
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+    from ml_backend.learning import Outcome
     from ml_backend.pooling import Proposed
     from ml_backend.ranker import Ranker
     from ml_backend.rounds import Rounds
@@ -63,17 +64,27 @@ def label_studio() -> Iterator["LabelStudio"]:
         yield client
 
 
-def ranker(workspace: Workspace) -> "Ranker":
-    """The ranker over the workspace's index."""
+def ranker(workspace: Workspace, project: int) -> "Ranker":
+    """The ranker over the workspace's index, with what was learned from a Label Studio project."""
     from ml_backend.encoder_service import RemoteEncoders
     from ml_backend.retriever import Retriever
 
-    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker
+    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker_of(project)
+
+
+def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outcome":
+    """Learn from the judgments that were pulled of a Label Studio project. Raises Mendable while another process does.
+
+    To be called after a pull that read something. The same judgments are not fitted again.
+    """
+    from ml_backend import learning
+
+    return learning.learn(workspace, project, dry_run=dry_run)
 
 
 def presenter(workspace: Workspace, project: str) -> Presenter:
     """What puts a project's pools before its annotators."""
-    predictor = ranker(workspace)
+    predictor = ranker(workspace, workspace.project(project).id)
 
     def predict(task: Task, pool: Pool) -> dict[str, object]:
         return predictor.predict(task, pool)

@@ -37,7 +37,7 @@ from ml_backend.ranker import Ranker
 from ml_backend.retriever import Retriever
 from store import files, pools
 from store import settings as settings_file
-from store.judgments import Table
+from store.judgments import Known, Table
 from store.settings import Project
 from store.workspace import Workspace
 from sync.present import BLIND_SHARE
@@ -226,7 +226,7 @@ def trial(world: World, mode: str) -> list[dict[str, Any]]:
     """Judge, learn, measure; judge more. An assisted annotator sees what was learned up to then."""
     project = world.workspace.project(mode).id
     retriever = Retriever(world.workspace.root, RemoteEncoders(Path("/nowhere")))
-    table, known = Table(world.workspace.judgments / str(project)), {}
+    table, known = Table(world.workspace.judgments / str(project)), dict[int, Known]()
     rows: list[dict[str, Any]] = []
     for before, step in zip((0, *STEPS), STEPS, strict=False):
         ranker = retriever.ranker_of(project) if mode == "assist" else None

@@ -35,7 +35,7 @@ class Corrected:
     def __call__(self, query_id: str, candidates: Sequence[Candidate]) -> list[float]:
         """See Scores."""
         query, items = self.views.query(query_id), self.views.items([c.doc_id for c in candidates])
-        added = self.adapter.corrections(query, items, [c.rank for c in candidates])
+        added = self.adapter.corrections(query, items)
         return [c.score + one for c, one in zip(candidates, added.tolist(), strict=True)]
 
 

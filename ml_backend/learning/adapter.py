@@ -1,10 +1,9 @@
 """A correction of scores by the vectors of query and item: a bilinear form of low rank, fitted to graded pairs.
 
-    corrected = score + weight · nearness(rank) + (q Q + q₀) · (d I + i₀)
+    corrected = score + (q Q + q₀) · (d I + i₀)
 
-q and d are the frozen encoders' vectors of query and item, nearness(rank) is what the fused ranking says of the item,
-60 / (60 + rank), 0 where it does not name it. Fitted is the gain of an item relative to the mean of its query: no
-more than the order within a query can be learned. A ridge regression on the products of the first principal
+q and d are the frozen encoders' vectors of query and item. Fitted is the gain of an item relative to the mean of its
+query: no more than the order within a query can be learned. A ridge regression on the products of the first principal
 components finds the form, a singular value decomposition takes its rank down, and the penalty is chosen by queries
 that are left out. All of it is linear algebra on sums, without steps or draws.
 """
@@ -22,30 +21,28 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-COMPONENTS, RANK, FOLDS = 32, 8, 5
+COMPONENTS, RANK, FOLDS = 24, 8, 5
 _PENALTIES = (0.3, 3.0, 30.0, inf)
-_FUSION = 60
-_PLAIN = 2  # columns before the products: the score, and the nearness
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """weight: of the nearness. query, item: shape (dim + 1, rank); the last row does not depend on the vector."""
+    """query, item: shape (dim + 1, rank); the last row does not depend on the vector."""
 
-    weight: float
     query: Singles
     item: Singles
 
-    def corrections(self, query: Singles, items: Singles, ranks: Sequence[int] | Ints) -> Floats:
+    def corrections(self, query: Singles, items: Singles) -> Floats:
         """What is added to the scores of a query's items. query: shape (dim,), items: (items, dim).
 
-        What has no vector, a row of zeros, is corrected by its rank alone.
+        What has no vector, a row of zeros, is not corrected.
         """
-        found = self.weight * nearness(ranks)
-        if query.any():
-            left = query @ self.query[:-1] + self.query[-1]
-            found = found + np.where(items.any(axis=1), items @ (self.item[:-1] @ left) + self.item[-1] @ left, 0.0)
-        return np.asarray(found, dtype=np.float64)
+        if not query.any():
+            return np.zeros(len(items))
+        left = query @ self.query[:-1] + self.query[-1]
+        found = items @ (self.item[:-1] @ left) + self.item[-1] @ left
+        return np.where(items.any(axis=1), found, 0.0).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Rows:
     """Judged pairs as columns, those of a query together.
 
     queries: by query its vector, shape (queries, dim). query: of each pair its query as a row of these, rising.
-    items: shape (pairs, dim). gains: how good people found them. ranks: from 1, 0 for none.
+    items: shape (pairs, dim). gains: how good people found them.
     """
 
     query_ids: tuple[str, ...]
@@ -61,7 +58,6 @@ class Rows:
     query: Ints
     items: Singles
     scores: Floats
-    ranks: Ints
     gains: Floats
 
     def of(self, query: int) -> slice:
@@ -78,12 +74,6 @@ class Rows:
         return folds
 
 
-def nearness(ranks: Sequence[int] | Ints) -> Floats:
-    """What a rank in the fused ranking says, between 0 and 1."""
-    given = np.asarray(ranks, dtype=np.float64)
-    return np.where(given > 0, _FUSION / (_FUSION + given), 0.0)
-
-
 class Fit:
     """The regression, by sums over each fold: any of them can be left out without looking at the rows again."""
 
@@ -96,7 +86,7 @@ class Fit:
         self._left[~known] = 0.0
         self._right = _projected(rows.items, *self._shown)
         self._right[~rows.items.any(axis=1)] = 0.0
-        width = _PLAIN + self._left.shape[1] * self._right.shape[1]
+        width = 1 + self._left.shape[1] * self._right.shape[1]
         self._squares, self._products = np.zeros((FOLDS, width, width)), np.zeros((FOLDS, width))
         self._gains = np.zeros(FOLDS)
         self._sum()
@@ -114,8 +104,7 @@ class Fit:
         for query, fold in enumerate(self.folds.tolist()):
             of = rows.of(query)
             products = self._right[of][:, None, :] * self._left[query][None, :, None]
-            plain = np.stack([rows.scores[of], nearness(rows.ranks[of])], axis=1)
-            features = np.concatenate([plain, products.reshape(len(plain), -1)], axis=1)
+            features = np.column_stack([rows.scores[of], products.reshape(len(products), -1)])
             features -= features.mean(axis=0)
             gains = rows.gains[of] - rows.gains[of].mean()
             self._squares[fold] += features.T @ features
@@ -133,18 +122,18 @@ class Fit:
     def _solve(self, folds: Sequence[int], penalty: float) -> Floats:
         squares, products = self._squares[list(folds)].sum(axis=0), self._products[list(folds)].sum(axis=0)
         found = np.zeros(len(products))
-        used = slice(None) if penalty < inf else slice(_PLAIN)
-        weights = np.full(len(products), 1e-9)
-        weights[1] = 1.0
-        if penalty < inf:
-            weights[_PLAIN:] = penalty * max(float(squares.diagonal()[_PLAIN:].mean()), 1e-9)
-        found[used] = np.linalg.solve(squares[used, used] + np.diag(weights[used]), products[used])
-        found[_PLAIN:] = _of_rank(found[_PLAIN:].reshape(self._left.shape[1], -1)).ravel()
+        if penalty == inf:
+            found[0] = products[0] / max(squares[0, 0], _TINY)
+            return found
+        weights = np.full(len(products), penalty * max(float(squares.diagonal()[1:].mean()), _TINY))
+        weights[0] = _TINY
+        found = np.linalg.solve(squares + np.diag(weights), products)
+        found[1:] = _of_rank(found[1:].reshape(self._left.shape[1], -1)).ravel()
         return found
 
     def _adapter(self, found: Floats) -> Adapter:
         """The solution as a correction of the score, back in the encoders' own dimensions."""
-        form = found[_PLAIN:].reshape(self._left.shape[1], -1) / found[0]
+        form = found[1:].reshape(self._left.shape[1], -1) / found[0]
         left, strengths, right = np.linalg.svd(form, full_matrices=False)
         rank = min(RANK, int((strengths > 1e-12).sum()))
         left, right = left[:, :rank] * np.sqrt(strengths[:rank]), right[:rank].T * np.sqrt(strengths[:rank])
@@ -152,7 +141,7 @@ class Fit:
         query = np.vstack([asked, left[0] - self._asked[0] @ asked])
         shown = self._shown[1] @ right
         item = np.vstack([shown, -self._shown[0] @ shown])
-        return Adapter(round(float(found[1] / found[0]), 6), query.astype(np.float32), item.astype(np.float32))
+        return Adapter(query.astype(np.float32), item.astype(np.float32))
 
 
 def _of_rank(form: Floats) -> Floats:

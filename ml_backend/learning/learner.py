@@ -51,7 +51,7 @@ class Taught:
     def version(self) -> str:
         """Hash of everything that the fit depends on."""
         rows = self.rows
-        numbers = (rows.queries, rows.query, rows.items, rows.scores, rows.ranks, rows.gains, self.grades)
+        numbers = (rows.queries, rows.query, rows.items, rows.scores, rows.gains, self.grades)
         encoders = sorted(self.encoders.items())
         hashes = [sha256(array.tobytes()).hexdigest() for array in numbers]
         return digest(RECIPE, self.rules_hash, encoders, rows.query_ids, *hashes)
@@ -128,7 +128,6 @@ def fit(taught: Taught) -> Learned:
         cuts=calibration.cuts,
         calibrated=calibrated,
         adapted=fitted is not None,
-        weight=fitted.weight if fitted else 0.0,
         parameters=parameters(calibration, fitted),
     )
     return Learned(about, calibration, fitted)
@@ -162,7 +161,7 @@ def _corrected(rows: Rows, queries: Sequence[int] | range, adapter: Adapter | No
         return found
     for query in queries:
         of = rows.of(query)
-        found[of] += adapter.corrections(rows.queries[query], rows.items[of], rows.ranks[of])
+        found[of] += adapter.corrections(rows.queries[query], rows.items[of])
     return found
 
 
@@ -210,7 +209,6 @@ def _rows(found: Sequence[Lesson], views: Views) -> Rows:
         query=np.array([place[one.query_id] for one in found], dtype=np.int64),
         items=views.items([one.doc_id for one in found]),
         scores=np.array([one.score for one in found]),
-        ranks=np.array([one.rank for one in found], dtype=np.int64),
         gains=np.array([one.gain for one in found]),
     )
 

@@ -53,7 +53,6 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cuts: tuple[float, ...]
     calibrated: bool
     adapted: bool
-    weight: float
     parameters: str
 
 
@@ -79,7 +78,7 @@ def parameters(calibration: Calibration, adapter: Adapter | None) -> str:
     if calibration == before(len(calibration.cuts) + 1) and adapter is None:
         return ""
     numbers = [sha256(array.tobytes()).hexdigest() for array in (adapter.query, adapter.item)] if adapter else []
-    return digest(calibration.slope, calibration.cuts, adapter and adapter.weight, *numbers)
+    return digest(calibration.slope, calibration.cuts, *numbers)
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class Shelf:
         about = _decoded(place / "about.json", About)
         adapter = None
         if about.adapted:
-            adapter = Adapter(about.weight, _array(place / "query.npy"), _array(place / "item.npy"))
+            adapter = Adapter(_array(place / "query.npy"), _array(place / "item.npy"))
         calibration = Calibration(about.slope, about.cuts)
         if parameters(calibration, adapter) != about.parameters or about.version != version:
             raise _damaged(place, "its numbers are not those that were learned")

@@ -21,7 +21,7 @@ Said = tuple[Pair, float]
 
 
 class Lesson(NamedTuple):
-    """One judged pair with the score and rank that it had in its pool.
+    """One judged pair with the score that it had in its pool.
 
     gain: how good people found it, on the scale of the grades. grade: as an index from the lowest, None where it has
     none or does not tell what a score means.
@@ -30,7 +30,6 @@ class Lesson(NamedTuple):
     query_id: str
     doc_id: str
     score: float
-    rank: int
     gain: float
     grade: int | None
 
@@ -72,7 +71,7 @@ def lessons(given: Votes, judgments: Iterable[Judgment], pools: Mapping[str, Poo
         candidate = candidates.get(pool_id, {}).get(doc_id)
         if candidate:
             grade = given.grades.get((query_id, doc_id)) if _tells(candidate, pools[pool_id]) else None
-            found.append(Lesson(query_id, doc_id, candidate.score, candidate.rank, gain, grade))
+            found.append(Lesson(query_id, doc_id, candidate.score, gain, grade))
     return found
 
 

@@ -82,6 +82,28 @@ def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outc
     return learning.learn(workspace, project, dry_run=dry_run)
 
 
+def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str]:
+    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to."""
+    from ml_backend.learning import BASE, shelf_of
+
+    shelf = shelf_of(workspace, project)
+    if roll_back:
+        shelf.roll_back(roll_back)
+    pointer = shelf.pointer()
+    lines = [f"{BASE:<16}  before anybody judged"]
+    for version in pointer.learned:
+        try:
+            about = shelf.load(version).about
+        except Mendable as error:
+            lines.append(f"{version}  {error.line}")
+            continue
+        kept = [what for what, there in (("order", about.adapted), ("grades", about.calibrated)) if there]
+        lines.append(f"{version}  {about.queries} queries, {about.lessons} pairs; kept: {', '.join(kept) or 'nothing'}")
+    known = (BASE, *pointer.learned)
+    marks = dict.fromkeys(pointer.withdrawn, "  rolled back from") | {pointer.version: "  in use"}
+    return [line + marks.get(version, "") for line, version in zip(lines, known, strict=True)]
+
+
 def presenter(workspace: Workspace, project: str) -> Presenter:
     """What puts a project's pools before its annotators."""
     predictor = ranker(workspace, workspace.project(project).id)

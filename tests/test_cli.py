@@ -36,6 +36,7 @@ COMMANDS = (
     "push",
     "serve",
     "pull",
+    "learn",
     "report",
     "export",
     "sync",

@@ -41,8 +41,10 @@ class Adapter:
         if not query.any():
             return np.zeros(len(items))
         left = query @ self.query[:-1] + self.query[-1]
-        found = items @ (self.item[:-1] @ left) + self.item[-1] @ left
-        return np.where(items.any(axis=1), found, 0.0).astype(np.float64)
+        turned = self.item[:-1] @ left
+        found = (items @ turned + self.item[-1] @ left).astype(np.float64)
+        found[~items.any(axis=1)] = 0.0
+        return found
 
 
 @dataclass(frozen=True)

@@ -36,14 +36,19 @@ class Views:
 
     def items(self, doc_ids: Sequence[str]) -> Vectors:
         """Shape (items, dim of all encoders together)."""
-        parts = []
-        for name, one in self.indexes.items():
-            part = np.zeros((len(doc_ids), self._widths[name]), dtype=np.float32)
-            there = one.rows.find(doc_ids) >= 0
-            if there.any():
-                part[there] = one.vectors([doc_id for doc_id, known in zip(doc_ids, there, strict=True) if known])
-            parts.append(part)
-        return np.concatenate(parts, axis=1)
+        parts = [self._items(name, doc_ids) for name in self.indexes]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _items(self, name: str, doc_ids: Sequence[str]) -> Vectors:
+        one = self.indexes[name]
+        try:
+            return one.vectors(doc_ids)
+        except KeyError:
+            known = set(one.rows.known(doc_ids))
+        found = np.zeros((len(doc_ids), self._widths[name]), dtype=np.float32)
+        there = [n for n, doc_id in enumerate(doc_ids) if doc_id in known]
+        found[there] = one.vectors([doc_ids[n] for n in there])
+        return found
 
     def query(self, query_id: str) -> Vectors:
         """Shape (dim of all encoders together,). What was looked up once is kept."""

@@ -1,7 +1,7 @@
 """Predictions: from the scores of a pool's candidates to grades that prefill a form."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from label_configs.forms import form
 from label_configs.forms.envelope import KEY, Task
 from label_configs.records import Candidate, Pool, Suggested, digest
 from label_configs.rules import Rules
+from ml_backend.encoders.base import Vectors
 from ml_backend.learning import calibration
 from ml_backend.learning.adapter import Adapter
 from ml_backend.learning.calibration import Calibration
@@ -27,16 +28,21 @@ def as_pooled(query_id: str, candidates: Sequence[Candidate]) -> list[float]:
 
 @dataclass(frozen=True)
 class Corrected:
-    """The same scores, corrected by what was learned."""
+    """The same scores, corrected by what was learned. Each item is projected once, however many pools hold it."""
 
     adapter: Adapter
     views: Views
+    _items: dict[str, Vectors] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, query_id: str, candidates: Sequence[Candidate]) -> list[float]:
         """See Scores."""
-        query, items = self.views.query(query_id), self.views.items([c.doc_id for c in candidates])
-        added = self.adapter.corrections(query, items)
-        return [c.score + one for c, one in zip(candidates, added.tolist(), strict=True)]
+        fresh = [c.doc_id for c in candidates if c.doc_id not in self._items]
+        if fresh:
+            found = self.adapter.projected(self.views.items(fresh), self.adapter.item)
+            self._items.update(zip(fresh, found, strict=True))
+        query = self.adapter.projected(self.views.query(query_id)[None], self.adapter.query)[0]
+        added: list[float] = (np.array([self._items[c.doc_id] for c in candidates]) @ query).tolist()
+        return [c.score + one for c, one in zip(candidates, added, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lessons import DIM, RULES, Small, judgment, one_pool
+from numpy.typing import NDArray
 
 from label_configs.records import Judgment, Pool
 from ml_backend.learning import calibration, proof
@@ -21,7 +23,7 @@ from ml_backend.ranker import Ranker
 POOL = one_pool({"a": 5.0, "b": 3.0, "c": 1.0}, {"c": "control"})
 
 
-def said(doc_id: str, value: object, annotator: str = "ada", pool: Pool = POOL, **more: object) -> Judgment:
+def said(doc_id: str, value: object, annotator: str = "ada", pool: Pool = POOL, **more: Any) -> Judgment:
     return judgment(pool, doc_id, value, annotator, **more)
 
 
@@ -86,7 +88,9 @@ def test_answers_on_pools_that_are_gone_teach_nothing() -> None:
 # calibration
 
 
-def drawn(slope: float, cuts: tuple[float, ...], count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def drawn(
+    slope: float, cuts: tuple[float, ...], count: int, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     scores = random.uniform(-1, 7, count)
     chances = Calibration(slope, cuts).chances(scores)
@@ -126,14 +130,14 @@ def test_whatever_the_answers_grades_rise_with_the_score_and_every_grade_is_reac
     assert list(found.cuts) == sorted(set(found.cuts))
     reached = found.grades(sorted([-1e6, *found.cuts, 1e6]))
     assert set(reached.tolist()) == set(range(n_grades))
-    line = np.linspace(-20, 20, 200)
+    line = np.arange(-20, 20, 0.2)
     assert (np.diff(found.expected(line, range(n_grades))) >= 0).all()
     assert found.chances(line).sum(axis=1) == pytest.approx(1)
     assert ((found.doubt(line) >= 0) & (found.doubt(line) <= 1 + 1e-9)).all()
 
 
 def test_grades_that_fall_with_the_score_make_it_flat_not_upside_down() -> None:
-    scores = np.linspace(0, 6, 300)
+    scores = np.arange(0, 6, 0.02)
     assert calibration.fit(scores, np.where(scores < 3, 3, 0), 4).slope == 0.1
 
 
@@ -169,7 +173,7 @@ def test_a_difference_of_nothing_has_zero_in_its_interval() -> None:
 # adapter
 
 
-def distorted(small: Small, strength: float = 1.0) -> dict[str, np.ndarray]:
+def distorted(small: Small, strength: float = 1.0) -> dict[str, NDArray[np.float64]]:
     """What each query really means: its vector, a rank-2 form of it turned to elsewhere."""
     left, right = np.random.default_rng(5).normal(size=(2, DIM, 2))
     return {q: v + strength * (v @ left) @ right.T / 2 for q, v in small.queries.items()}

@@ -38,13 +38,15 @@ class Adapter:
 
         What has no vector, a row of zeros, is not corrected.
         """
-        if not query.any():
-            return np.zeros(len(items))
-        left = query @ self.query[:-1] + self.query[-1]
-        turned = self.item[:-1] @ left
-        found = (items @ turned + self.item[-1] @ left).astype(np.float64)
-        found[~items.any(axis=1)] = 0.0
-        return found
+        left = self.projected(query[None], self.query)[0]
+        return np.asarray(self.projected(items, self.item) @ left, dtype=np.float64)
+
+    @staticmethod
+    def projected(vectors: Singles, side: Singles) -> Singles:
+        """Vectors of queries or items in the few dimensions in which they meet, shape (vectors, rank)."""
+        found = vectors @ side[:-1] + side[-1]
+        found[~vectors.any(axis=1)] = 0.0
+        return np.asarray(found)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ answers: grades that nobody gave stay reachable, and few answers move little.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,10 @@ class Calibration:
 
     def chances(self, scores: Sequence[float] | Floats) -> Floats:
         """The chance of each grade, from the lowest, shape (scores, grades)."""
-        return np.asarray(-np.diff(self.reached(scores), axis=1, prepend=1.0, append=0.0).clip(max=0.0))
+        reached = self.reached(scores)
+        ends = np.ones((len(reached), 1)), np.zeros((len(reached), 1))
+        edges = np.concatenate([ends[0], reached, ends[1]], axis=1)
+        return np.asarray(edges[:, :-1] - edges[:, 1:])
 
     def grades(self, scores: Sequence[float] | Floats) -> NDArray[np.int64]:
         """The median grade as an index from the lowest: it never falls when the score rises, and leaves none out."""
@@ -44,7 +48,8 @@ class Calibration:
 
     def expected(self, scores: Sequence[float] | Floats, values: Sequence[int]) -> Floats:
         """The mean of the grades' values by their chances; it rises with the score. values: from the lowest."""
-        return np.asarray(values[0] + self.reached(scores) @ np.diff(np.array(values, dtype=np.float64)))
+        gaps = [high - low for low, high in pairwise(values)]
+        return np.asarray(values[0] + self.reached(scores) @ np.array(gaps, dtype=np.float64))
 
     def doubt(self, scores: Sequence[float] | Floats) -> Floats:
         """The entropy of the chances, from 0 (sure) to 1 (every grade as likely as the next)."""

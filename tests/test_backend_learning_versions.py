@@ -3,26 +3,32 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import tiny
 from lessons import PROJECT, RULES, Small
 from test_backend_learning import by_truth
 
 from label_configs.cards import Card
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms import form
-from label_configs.records import Query
+from label_configs.records import Modality, Query
 from ls_retrieval import cli
 from ml_backend import learning
 from ml_backend.encoder_service import RemoteEncoders
+from ml_backend.encoders.base import Vectors
 from ml_backend.learning import learn, shelf_of
 from ml_backend.learning.learner import teach
+from ml_backend.learning.views import open_views
 from ml_backend.retriever import Retriever
-from store import files
+from store import corpus, files
+from store.media import Content
+from store.workspace import Workspace
 
 NOWHERE = RemoteEncoders(Path("/nowhere"))
 
@@ -204,6 +210,27 @@ def test_a_damaged_pointer_is_a_sentence(small: Small, content: str) -> None:
     assert Retriever(small.workspace.root, NOWHERE).ranker_of(PROJECT).learned is None
 
 
+class Ones(RemoteEncoders):
+    """Encodes everything as the same direction, and counts how often it is asked."""
+
+    asked = 0
+
+    def encode(self, encoder: str, modality: Modality, contents: Sequence[Content], fingerprint: str = "") -> Vectors:
+        self.asked += 1
+        return np.full((len(contents), tiny.DIM), tiny.DIM**-0.5, dtype=np.float32)
+
+
+def test_the_vector_of_a_query_that_came_live_is_kept_for_what_will_be_learned(tiny_workspace: Workspace) -> None:
+    encoders = Ones(Path("/nowhere"))
+    query = Query(query_id="live", text="something that nobody asked before")
+    for _ in range(2):
+        Retriever(tiny_workspace.root, encoders).propose(query, "image")
+    assert encoders.asked == 1
+    corpus.add_live(tiny_workspace.queries, query)
+    assert open_views(tiny_workspace).query("live").tolist() == pytest.approx([tiny.DIM**-0.5] * tiny.DIM)
+    assert not open_views(tiny_workspace).query("never asked").any()
+
+
 # going back
 
 
@@ -265,8 +292,14 @@ def test_predictions_of_every_form_follow_what_was_learned(small: Small, name: s
         docs = task["meta"]["ls_retrieval"]["docs"]
         order = [docs[c] for c in predicted["result"][0]["value"]["ranker"]["ranking"]]
         assert order == sorted(docs.values(), key=lambda doc_id: -scores[doc_id])
-        by_score = {c.doc_id: c.score for c in pool.candidates}
-        assert order != sorted(docs.values(), key=lambda doc_id: -by_score[doc_id])
+
+
+def test_the_order_of_most_pools_changes_with_what_was_learned(small: Small) -> None:
+    learn(small.workspace, PROJECT)
+    ranker = Retriever(small.workspace.root, NOWHERE).ranker_of(PROJECT)
+    before = {q: [c.score for c in pool.candidates] for q, pool in small.pools.items()}
+    after = {q: ranker.scores(q, pool.candidates) for q, pool in small.pools.items()}
+    assert sum(np.argsort(after[q]).tolist() != np.argsort(before[q]).tolist() for q in before) > 30
 
 
 # the command

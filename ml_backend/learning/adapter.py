@@ -8,7 +8,7 @@ components finds the form, a singular value decomposition takes its rank down, a
 that are left out. All of it is linear algebra on sums, without steps or draws.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 COMPONENTS, RANK, FOLDS = 24, 8, 5
 _PENALTIES = (0.3, 3.0, 30.0, inf)
 _TINY = 1e-9
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,17 @@ def _components(vectors: Singles) -> tuple[Floats, Floats]:
     dim = vectors.shape[1]
     centre = vectors.mean(axis=0, dtype=np.float64) if len(vectors) else np.zeros(dim)
     count = max(min(COMPONENTS, dim, len(vectors) - 1), 1)
-    spread = (vectors - centre).T @ (vectors - centre)
+    spread = sum((block.T @ block for block in _blocks(vectors, centre)), start=np.zeros((dim, dim)))
     strengths, axes = np.linalg.eigh(spread)
     axes, total = axes[:, ::-1][:, :count], float(strengths[::-1][:count].clip(min=0).sum())
     return centre, axes * (np.sqrt(len(vectors) / total) if total > 1e-12 else 0.0)
 
 
 def _projected(vectors: Singles, centre: Floats, axes: Floats) -> Floats:
-    return np.asarray((vectors - centre) @ axes)
+    return np.concatenate([block @ axes for block in _blocks(vectors, centre)])
+
+
+def _blocks(vectors: Singles, centre: Floats) -> Iterator[Floats]:
+    """The vectors less their centre, some at a time: all of them in double precision would fill the memory."""
+    for start in range(0, max(len(vectors), 1), _BLOCK):
+        yield vectors[start : start + _BLOCK] - centre

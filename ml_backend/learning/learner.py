@@ -32,8 +32,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RECIPE = 1  # raise it when the same judgments teach something else
-_MOST = 4000
-"""Queries that are learned from at most, chosen by a hash: beyond them nothing is gained."""
+_MOST = 2000
+"""Queries that are learned from at most, chosen by a hash: so many are fitted within a minute, in a web worker."""
 
 
 @dataclass(frozen=True)

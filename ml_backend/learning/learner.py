@@ -20,6 +20,7 @@ from ml_backend.learning import adapter as adapters
 from ml_backend.learning import calibration as calibrations
 from ml_backend.learning import proof
 from ml_backend.learning.adapter import FOLDS, Adapter, Rows
+from ml_backend.learning.calibration import Calibration
 from ml_backend.learning.proof import Compared
 from ml_backend.learning.versions import About, Learned, Shelf, parameters
 from ml_backend.learning.views import Views, fingerprints, open_views
@@ -103,34 +104,25 @@ def teach(workspace: Workspace, project: int) -> Taught | None:
 
 def fit(taught: Taught) -> Learned:
     """The model of all that was taught, each part of it kept only where the proof says so."""
-    rows = taught.rows
-    fitted, proved, ranking = _adapted(rows)
-    plain = calibrations.before(taught.n_grades)
-    graded = taught.grades >= 0
-    after = _held_out_calibration(rows, proved, taught.grades, taught.n_grades)
-    losses = (0.0, 0.0)
-    if graded.any():
-        losses = (plain.loss(proved[graded], taught.grades[graded]), after)
-    calibrated = losses[1] < losses[0]
-    scores = _corrected(rows, range(len(rows.query_ids)), fitted)
-    calibration = calibrations.fit(scores[graded], taught.grades[graded], taught.n_grades) if calibrated else plain
+    adapter, held_out, ranking = _adapted(taught.rows)
+    calibration, losses = _calibrated(taught, adapter, held_out)
     about = About(
         version=taught.version,
         rules_hash=taught.rules_hash,
         encoders=dict(taught.encoders),
-        queries=len(rows.query_ids),
-        lessons=len(rows.gains),
-        graded=int(graded.sum()),
+        queries=len(taught.rows.query_ids),
+        lessons=len(taught.rows.gains),
+        graded=int((taught.grades >= 0).sum()),
         untouched=taught.untouched,
         ranking=ranking,
-        losses=(round(losses[0], 6), round(losses[1], 6)),
+        losses=losses,
         slope=calibration.slope,
         cuts=calibration.cuts,
-        calibrated=calibrated,
-        adapted=fitted is not None,
-        parameters=parameters(calibration, fitted),
+        calibrated=losses[1] < losses[0],
+        adapted=adapter is not None,
+        parameters=parameters(calibration, adapter),
     )
-    return Learned(about, calibration, fitted)
+    return Learned(about, calibration, adapter)
 
 
 def _adapted(rows: Rows) -> tuple[Adapter | None, Floats, Compared]:
@@ -165,16 +157,27 @@ def _corrected(rows: Rows, queries: Sequence[int] | range, adapter: Adapter | No
     return found
 
 
-def _held_out_calibration(rows: Rows, scores: Floats, grades: Ints, n_grades: int) -> float:
+def _calibrated(taught: Taught, adapter: Adapter | None, held_out: Floats) -> tuple[Calibration, tuple[float, float]]:
+    """The calibration of all grades where it is better, and the losses of held-out grades, before and after."""
+    graded, plain = taught.grades >= 0, calibrations.before(taught.n_grades)
+    if not graded.any():
+        return plain, (0.0, 0.0)
+    losses = round(plain.loss(held_out[graded], taught.grades[graded]), 6), round(_loss(taught, held_out), 6)
+    if losses[1] >= losses[0]:
+        return plain, losses
+    scores = _corrected(taught.rows, range(len(taught.rows.query_ids)), adapter)
+    return calibrations.fit(scores[graded], taught.grades[graded], taught.n_grades), losses
+
+
+def _loss(taught: Taught, held_out: Floats) -> float:
     """The mean loss of grades by calibrations that were fitted to other queries."""
-    fold_of, total = rows.folds[rows.query], 0.0
-    graded = grades >= 0
+    grades, folds, total = taught.grades, taught.rows.folds[taught.rows.query], 0.0
     for fold in range(FOLDS):
-        inside, outside = graded & (fold_of == fold), graded & (fold_of != fold)
+        inside, outside = (grades >= 0) & (folds == fold), (grades >= 0) & (folds != fold)
         if inside.any():
-            fitted = calibrations.fit(scores[outside], grades[outside], n_grades)
-            total += fitted.loss(scores[inside], grades[inside]) * int(inside.sum())
-    return total / max(int(graded.sum()), 1)
+            fitted = calibrations.fit(held_out[outside], grades[outside], taught.n_grades)
+            total += fitted.loss(held_out[inside], grades[inside]) * int(inside.sum())
+    return total / int((grades >= 0).sum())
 
 
 def _under(workspace: Workspace, judgments: Sequence[Judgment], rules: Rules) -> list[Judgment]:

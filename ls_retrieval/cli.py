@@ -267,6 +267,36 @@ def pull(
 
 
 @app.command()
+def learn(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    versions: Annotated[bool, typer.Option("--list", help="List what was learned, and do nothing.")] = False,
+    roll_back: Annotated[
+        str, typer.Option(metavar="VERSION", help="Use an earlier version from now on; `base`: nothing learned.")
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Learn from the judgments: what scores mean in grades, and a better order where held-out queries prove it.
+
+    Example: ls-retrieval learn -w photos --list
+    """
+    from ls_retrieval import compose, tables
+
+    opened = _workspace(workspace)
+    number = opened.project(project).id
+    if versions or roll_back:
+        for sentence in compose.learned(opened, number, roll_back):
+            typer.echo(sentence)
+        return
+    outcome = compose.learn(opened, number, dry_run=dry_run)
+    for sentence in tables.learned(outcome.learned):
+        typer.echo(sentence)
+    if outcome.learned:
+        verb = "would be used" if dry_run else "in use" if outcome.used else "was rolled back from and is not used"
+        typer.echo(f"version {outcome.learned.about.version} {verb}")
+
+
+@app.command()
 def report(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",

@@ -21,6 +21,7 @@ from sync.present import Presenter
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+    from ml_backend.learning import Outcome
     from ml_backend.pooling import Proposed
     from ml_backend.ranker import Ranker
     from ml_backend.rounds import Rounds
@@ -76,17 +77,49 @@ def label_studio() -> Iterator["LabelStudio"]:
         yield client
 
 
-def ranker(workspace: Workspace) -> "Ranker":
-    """The ranker over the workspace's index."""
+def ranker(workspace: Workspace, project: int) -> "Ranker":
+    """The ranker over the workspace's index, with what was learned from a Label Studio project."""
     from ml_backend.encoder_service import RemoteEncoders
     from ml_backend.retriever import Retriever
 
-    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker
+    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker_of(project)
+
+
+def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outcome":
+    """Learn from the judgments that were pulled of a Label Studio project. Raises Mendable while another process does.
+
+    To be called after a pull that read something. The same judgments are not fitted again.
+    """
+    from ml_backend import learning
+
+    return learning.learn(workspace, project, dry_run=dry_run)
+
+
+def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str]:
+    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to."""
+    from ml_backend.learning import BASE, shelf_of
+
+    shelf = shelf_of(workspace, project)
+    if roll_back:
+        shelf.roll_back(roll_back)
+    pointer = shelf.pointer()
+    lines = [f"{BASE:<16}  before anybody judged"]
+    for version in pointer.learned:
+        try:
+            about = shelf.load(version).about
+        except Mendable as error:
+            lines.append(f"{version}  {error.line}")
+            continue
+        kept = [what for what, there in (("order", about.adapted), ("grades", about.calibrated)) if there]
+        lines.append(f"{version}  {about.queries} queries, {about.lessons} pairs; kept: {', '.join(kept) or 'nothing'}")
+    known = (BASE, *pointer.learned)
+    marks = dict.fromkeys(pointer.withdrawn, "  rolled back from") | {pointer.version: "  in use"}
+    return [line + marks.get(version, "") for line, version in zip(lines, known, strict=True)]
 
 
 def presenter(workspace: Workspace, project: str) -> Presenter:
     """What puts a project's pools before its annotators."""
-    predictor = ranker(workspace)
+    predictor = ranker(workspace, workspace.project(project).id)
 
     def predict(task: Task, pool: Pool) -> dict[str, object]:
         return predictor.predict(task, pool)

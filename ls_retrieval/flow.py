@@ -50,7 +50,8 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
         pushed = pushing.push(client, presenter.project, tasks, dry_run=dry_run, advance=advance)
         if pushed.made and not dry_run:
             with explained("naming the model of the predictions"):
-                client.projects.update(presenter.project.id, model_version=compose.ranker(workspace).version)
+                version = compose.ranker(workspace, presenter.project.id).version
+                client.projects.update(presenter.project.id, model_version=version)
     return pushed
 
 

@@ -92,6 +92,11 @@ class Filler:
                     with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
                         fill(client, presenter, task_id, partial(self._propose, presenter))
 
+    def learn(self, project: int) -> None:
+        """Learn from the judgments of a project as they were last pulled; those of no project of ours teach nothing."""
+        if self._name(project) is not None:
+            compose.learn(self._workspace, project)
+
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
         while not stop.wait(POLL):
@@ -154,6 +159,7 @@ def application() -> "Flask":
         filler.retriever,
         fill=filler.task if filler.able else None,
         wake=filler.project if filler.able else None,
+        learn=filler.learn,
         credentials=Credentials(*login) if login else None,
     )
 

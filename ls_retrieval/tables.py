@@ -12,6 +12,7 @@ from sync.report import Summary
 
 if TYPE_CHECKING:
     from ls_retrieval.syncing import Synced
+    from ml_backend.learning import Learned
 
 
 def show(figures: Summary) -> None:
@@ -61,6 +62,25 @@ def show_status(found: Status) -> None:
             people.add_row(name, str(one["answers"]), str(one["judgments"]), seconds)
         console.print(people)
     console.print(f"Next: {found['next']}", markup=False, soft_wrap=True)
+
+
+def learned(found: "Learned | None") -> list[str]:
+    """What learning came to, in sentences: from what, and for order and grades before, after and whether it is kept."""
+    if found is None:
+        return ["There is nothing to learn from: no judgment of the present rules and encoders."]
+    about, order = found.about, found.about.ranking
+    gain = f"{order.after - order.before:+.3f} [{order.low:+.3f}, {order.high:+.3f}]"
+    ranked = f"nDCG@10 {order.before:.3f} → {order.after:.3f}, {gain}, 95 % over {order.queries} held-out queries"
+    if not order.queries:
+        ranked = "too few queries to prove a better one"
+    said = {True: "kept", False: "not kept"}
+    before, after = about.losses
+    return [
+        f"learned from {about.lessons} judged pairs of {about.queries} queries; "
+        f"{about.untouched} untouched answers left out",
+        f"order: {ranked}: {said[about.adapted]}",
+        f"grades: log loss {before:.3f} → {after:.3f} of {about.graded} held-out grades: {said[about.calibrated]}",
+    ]
 
 
 def overview(figures: Summary) -> Table:

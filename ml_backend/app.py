@@ -4,6 +4,7 @@ import hmac
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, abort, request
@@ -16,7 +17,7 @@ from ml_backend.protocol import Fill
 from ml_backend.retriever import Retriever
 
 _MAX_BODY = 128 * 1024 * 1024
-_WAKING = {"TASKS_CREATED"}
+_WAKING, _TRAINING = "TASKS_CREATED", "START_TRAINING"
 log = logging.getLogger(__name__)
 
 
@@ -32,10 +33,14 @@ def create_app(
     *,
     fill: Fill | None = None,
     wake: Callable[[int], None] | None = None,
+    learn: Callable[[int], None] | None = None,
     credentials: Credentials | None = None,
 ) -> Flask:
-    """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project."""
-    app, waker = Flask(__name__), _Waker(wake) if wake else None
+    """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project; learn: learns
+    from a project's judgments.
+    """
+    app, given = Flask(__name__), {_WAKING: (wake, "filled"), _TRAINING: (learn, "learned from")}
+    wakers = {action: _Waker(run, done) for action, (run, done) in given.items() if run}
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
 
     @app.before_request
@@ -56,19 +61,19 @@ def create_app(
 
     @app.post("/setup")
     def setup() -> dict[str, str]:
-        return protocol.setup(retriever.ranker.version)
+        return protocol.setup(retriever.ranker_of(protocol.decode_setup(request.get_data())).version)
 
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
-        return protocol.predictions(
-            protocol.decode_predict(request.get_data()), retriever.predictor, _quiet(fill) if fill else None
-        )
+        asked = protocol.decode_predict(request.get_data())
+        predictor = partial(retriever.predictor, protocol.project_id(asked.project))
+        return protocol.predictions(asked, predictor, _quiet(fill) if fill else None)
 
     @app.post("/webhook")
     def webhook() -> dict[str, str]:
         event = protocol.decode_webhook(request.get_data())
-        if waker is not None and event.project is not None and event.action in _WAKING:
-            waker.wake(event.project)
+        if event.project is not None and event.action in wakers:
+            wakers[event.action].wake(event.project)
         return {"status": "ok"}
 
     @app.get("/versions")
@@ -110,10 +115,13 @@ def _quiet(fill: Fill) -> Fill:
 
 
 class _Waker:
-    """Wakes a project in a thread of its own, one at a time: events that come meanwhile are left to the poll."""
+    """Wakes a project in a thread of its own, one at a time: events that come meanwhile are left to the poll.
 
-    def __init__(self, wake: Callable[[int], None]) -> None:
-        self._wake, self._awake, self._lock = wake, set[int](), threading.Lock()
+    done: what becomes of the project, for messages.
+    """
+
+    def __init__(self, wake: Callable[[int], None], done: str) -> None:
+        self._wake, self._done, self._awake, self._lock = wake, done, set[int](), threading.Lock()
 
     def wake(self, project: int) -> None:
         with self._lock:
@@ -125,7 +133,7 @@ class _Waker:
         try:
             self._wake(project)
         except Mendable as error:
-            log.warning("project %s was not filled: %s", project, error)
+            log.warning("project %s was not %s: %s", project, self._done, error)
         finally:
             with self._lock:
                 self._awake.discard(project)

@@ -34,6 +34,12 @@ class PredictRequest(msgspec.Struct):
     project: str | int | None = None
 
 
+class SetupRequest(msgspec.Struct):
+    """The part of a body of /setup that is read; the rest holds a token."""
+
+    project: str | int | None = None
+
+
 class WebhookRequest(msgspec.Struct):
     """The part of a webhook's body that is read; the rest holds secrets and is dropped at the door."""
 
@@ -51,6 +57,11 @@ class Event(NamedTuple):
 def decode_predict(body: bytes) -> PredictRequest:
     """Read a body of /predict. Raises Unreadable."""
     return _decode(body, PredictRequest)
+
+
+def decode_setup(body: bytes) -> int | None:
+    """The project that a body of /setup is about. Raises Unreadable."""
+    return project_id(_decode(body, SetupRequest).project)
 
 
 def decode_webhook(body: bytes) -> Event:

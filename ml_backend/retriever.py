@@ -1,6 +1,9 @@
 """What the backend knows: a workspace's pools, index and encoders, opened when first needed, reopened when replaced."""
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -11,15 +14,21 @@ from label_configs.records import Modality, Pool, Query, Shown
 from ml_backend import index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
-from ml_backend.encoders.base import Vectors
+from ml_backend.encoders.base import Encode, Vectors
+from ml_backend.learning import Learned, shelf_of
+from ml_backend.learning.versions import holds
+from ml_backend.learning.views import Views, fingerprints, open_views
 from ml_backend.library import encoder_settings, open_collection
 from ml_backend.protocol import Predict
-from ml_backend.ranker import Ranker
+from ml_backend.ranker import Corrected, Ranker
 from ml_backend.rounds import Rounds, prepared
+from ml_backend.vectors import VectorStore, key
 from store import pools
 from store.media import Media
 from store.settings import PoolSettings
 from store.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 class Retriever:
@@ -29,25 +38,37 @@ class Retriever:
         self._workspace, self._encoders = Workspace(root), encoders
         self._collections: dict[tuple[Modality, Shown], tuple[object, Collection]] = {}
         self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
+        self._learned: dict[int, tuple[object, Learned | None]] = {}
+        self._views: tuple[object, Views] | None = None
 
     @property
     def ranker(self) -> Ranker:
-        """The ranker over the index in use. Reads two small files; no vectors, no weights."""
+        """The ranker over the index in use, before anybody judged. Reads two small files; no vectors, no weights."""
         now = index.current(self._workspace.index)
         versions = "+".join(now[name]["version"] for name in sorted(encoder_settings(self._workspace)) if name in now)
         return Ranker(self._workspace.rules, versions)
+
+    def ranker_of(self, project: int | None) -> Ranker:
+        """The ranker with what was learned from a Label Studio project, where that holds still."""
+        plain = self.ranker
+        learned = None if project is None else self._current(project)
+        if learned is None or not holds(learned, plain.rules.hash, fingerprints(self._workspace)):
+            return plain
+        if learned.adapter is None:
+            return replace(plain, learned=learned)
+        return replace(plain, learned=learned, scores=Corrected(learned.adapter, self._viewed()))
 
     def ready(self) -> bool:
         """Whether new queries can be encoded already."""
         return self._encoders.ready()
 
-    def predictor(self) -> Predict:
-        """What predicts tasks as things stand now.
+    def predictor(self, project: int | None = None) -> Predict:
+        """What predicts tasks of a Label Studio project as things stand now.
 
         None for a task of others, of unknown pools or of other rules, and for one that stays blind in a project that
         assists: Label Studio would prefill it.
         """
-        ranker, known = self.ranker, self._known()
+        ranker, known = self.ranker_of(project), self._known()
 
         def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
             envelope = task["meta"][KEY] if is_filled(task) else {}
@@ -102,16 +123,61 @@ class Retriever:
         opened = self._collections.get((asked, candidates))
         if opened is None or opened[0] != version:
             media = Media(self._workspace.root, self._workspace.settings.media)
-            collection = open_collection(self._workspace, candidates, self._encoders.query(media), asked=asked)
+            encode = self._keeping(media, self._encoders.query(media))
+            collection = open_collection(self._workspace, candidates, encode, asked=asked)
             opened = (version, prepared(self._workspace, collection))
             self._collections[asked, candidates] = opened
         return opened[1]
+
+    def _keeping(self, media: Media, encode: Encode) -> Encode:
+        """The same encoding, whose vectors are kept: what was learned corrects scores by them."""
+
+        def kept(name: str, fingerprint: str, query: Query) -> Vectors:
+            vector = encode(name, fingerprint, query)
+            store = VectorStore(self._workspace.embeddings / fingerprint)
+            with suppress(Mendable), store.writing():  # while somebody else writes it waits for the next `index`
+                store.add([key(query.modality, media.content(query))], vector[None])
+            return vector
+
+        return kept
+
+    def _current(self, project: int) -> Learned | None:
+        """The version in use, read again when the pointer to it has changed; none, and a warning, where damaged."""
+        shelf = shelf_of(self._workspace, project)
+        seen = _stat(shelf.pointer_path)
+        if project not in self._learned or self._learned[project][0] != seen:
+            try:
+                self._learned[project] = seen, shelf.current()
+            except Mendable as error:
+                log.warning("project %s is ranked as if nobody had judged: %s", project, error.line)
+                self._learned[project] = seen, None
+        return self._learned[project][1]
+
+    def _viewed(self) -> Views:
+        """The vectors, opened again when there are others."""
+        there, encoders = self._workspace, fingerprints(self._workspace).values()
+        sources = [there.index / "current.json", there.settings_path, there.queries]
+        sources.append(there.queries.with_name("queries.live"))
+        sources += [there.embeddings / fingerprint / "keys.sha256" for fingerprint in encoders]
+        seen = [_stat(path) for path in sources]
+        if self._views is None or self._views[0] != seen:
+            self._views = seen, open_views(there)
+        return self._views[1]
 
     def _known(self) -> dict[str, Pool]:
         parts = sorted(path.name for path in self._workspace.pools.glob("*.parquet"))
         if parts != self._pools[0]:
             self._pools = (parts, pools.load(self._workspace.pools))
         return self._pools[1]
+
+
+def _stat(path: Path) -> tuple[int, int, int] | None:
+    """What tells that a file was replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _one_screen(pool: PoolSettings) -> dict[str, int | None]:

@@ -483,13 +483,15 @@ RANKER = Ranker(RULES, "v1")
     ("score", "grade"), [(-9, 0), (1.99, 0), (2, 1), (2.99, 1), (3, 2), (3.99, 2), (4, 3), (99, 3)]
 )
 def test_grades_begin_two_deviations_above_the_corpus(score: float, grade: int) -> None:
-    assert RANKER.grade(score) == grade
+    assert RANKER.calibration.grades([score]).tolist() == [grade]
 
 
-def test_certainty_is_the_mean_distance_from_the_cuts() -> None:
-    scored = [Candidate(doc_id=str(s), source="s", score=s) for s in (2.0, 2.25, 0.0, 9.0)]
+def test_certainty_is_least_at_the_cuts_and_grows_away_from_them() -> None:
     assert RANKER.certainty([]) == 0
-    assert RANKER.certainty(scored) == pytest.approx((0 + 0.25 + 1 + 1) / 4)
+    rising = [RANKER.certainty([score]) for score in (3.0, 1.0, 0.0, -2.0, -9.0)]
+    assert rising == sorted(set(rising))
+    assert rising[-1] == 1
+    assert RANKER.certainty([3.0, -9.0]) == pytest.approx((rising[0] + 1) / 2, abs=1e-4)
 
 
 def test_the_version_changes_with_rules_and_collection_only() -> None:
@@ -510,8 +512,8 @@ def test_a_prediction_follows_the_order_of_the_task() -> None:
     second = graded.tasks(pool, Query(query_id="q", text="red"), "red", cards, RULES, per_screen=2)[1]
     predicted = RANKER.predict(second, pool)
     assert predicted["model_version"] == RANKER.version
-    assert predicted["score"] == 0.5
     shown = [second["meta"]["ls_retrieval"]["docs"][c["id"]] for c in second["data"]["candidates"]]
+    assert predicted["score"] == RANKER.certainty([{"x": 5.0, "y": 0.5, "z": 3.5}[d] for d in shown])
     grades = {"x": "3", "y": "0", "z": "2"}
     assert [r["value"] for r in predicted["result"]] == [{"choices": [grades[d]]} for d in shown]  # type: ignore[attr-defined]
 

@@ -119,6 +119,11 @@ def test_of_a_webhook_only_action_and_whole_project_id_are_kept(project: object,
     assert protocol.decode_webhook(body.encode()) == ("TASKS_CREATED", expected)
 
 
+def test_setup_names_its_project_and_may_name_none() -> None:
+    assert protocol.decode_setup(b'{"project": "12.17", "access_token": "secret"}') == 12
+    assert protocol.decode_setup(b"{}") is None
+
+
 # the retriever's predictions
 
 
@@ -329,7 +334,7 @@ def hook(action: str, project: object = 3) -> dict[str, object]:
 
 def settle() -> None:
     for thread in threading.enumerate():
-        if thread.name.endswith("(_quietly)"):
+        if thread.name.endswith("(_run)"):
             thread.join()
 
 
@@ -344,6 +349,16 @@ def test_the_webhook_wakes_for_new_tasks_of_a_project_only(client: FlaskClient, 
         assert client.post("/webhook", json=body).json == {"status": "ok"}
     settle()
     assert woken == [3]
+
+
+def test_the_start_training_button_starts_learning_and_nothing_else(retriever: Retriever) -> None:
+    learned: list[int] = []
+    woken: list[int] = []
+    client = create_app(retriever, wake=woken.append, learn=learned.append).test_client()
+    for action in ("START_TRAINING", "PROJECT_UPDATED"):
+        assert client.post("/webhook", json=hook(action)).json == {"status": "ok"}
+    settle()
+    assert (learned, woken) == ([3], [])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"project": {"id": 3}}', b'{"action": 1}'])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import lessons
 import pytest
 import requests
 import tiny
@@ -19,6 +20,7 @@ from ls_retrieval.studio import Account, Studio
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.retriever import Retriever
 from store import pools, settings
+from store.judgments import Table
 from store.settings import Project
 from store.workspace import Workspace
 from sync import projects
@@ -169,6 +171,26 @@ def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studi
     kept = {query.text for query in setting.workspace.read_queries().records}
     assert "a thing that is there" in kept
     assert "a thing that is not there" not in kept
+
+
+def test_the_start_training_button_learns_what_was_pulled_and_all_workers_follow(setting: Setting) -> None:
+    project, there = setting.project("woken").id, setting.workspace
+    retriever = Retriever(there.root, RemoteEncoders(Path("/nowhere")))
+    before = retriever.ranker_of(project).version
+    queries = {query.query_id: query for query in there.read_queries().records}
+    made = [retriever.propose(queries[f"q-{colour}"], "image") for colour in ("red", "blue", "green")]
+    said = [lessons.judgment(pool, c.doc_id, 1) for pool in made for c in pool.candidates]
+    Table(there.judgments / str(project)).append(said, {})
+    (backend,) = setting.client.ml.list(project=project)
+    setting.client.ml.train(backend.id or 0)
+    wait_until(lambda: retriever.ranker_of(project).version != before)
+    now, (user, password) = retriever.ranker_of(project).version, LOGIN.values()
+    for asked, expected in ((project, now), (setting.project("silent").id, before)):
+        for _ in range(6):  # of both workers
+            answer = requests.post(
+                f"{setting.backend}/setup", json={"project": f"{asked}.17"}, auth=(user, password), timeout=30
+            )
+            assert answer.json() == {"model_version": expected}
 
 
 def filler(setting: Setting, studio: Studio) -> Filler:

@@ -38,6 +38,7 @@ COMMANDS = (
     "push",
     "serve",
     "pull",
+    "learn",
     "report",
     "export",
     "freeze",

@@ -174,7 +174,7 @@ def ward(
         list(init(root, Wanted("main", "A patient", backend.url, {})))
         compose.make_pools(workspace, "main")
         flow.push(workspace, "main")
-        version = compose.ranker(workspace).version.encode()
+        version = compose.ranker(workspace, workspace.project("main").id).version.encode()
         backend.answers["/setup"] = lambda handler: handler.send(body=b'{"model_version": "' + version + b'"}')
         yield Ward(sdk(studio.admin), studio.url, workspace, backend)
 
@@ -194,10 +194,10 @@ def test_what_differs_from_the_workspace_is_named(ward: Ward) -> None:
     project = ward.workspace.project("main").id
     ward.client.projects.update(project, maximum_annotations=7)
     assert said(ward.of("project"))[1:] == [("warn", "project main differs from the workspace in maximum_annotations")]
-    earlier = compose.ranker(ward.workspace).version
+    earlier = compose.ranker(ward.workspace, project).version
     rules = ward.workspace.rules_path.read_text()
     ward.workspace.rules_path.write_text(rules.replace("Everything", "All"))
-    later = compose.ranker(ward.workspace).version
+    later = compose.ranker(ward.workspace, project).version
     assert said(ward.of("versions"))[0][1] == f"main shows predictions of {earlier}; the workspace's is {later}"
     ward.backend.answers["/setup"] = lambda handler: handler.send(body=b'{"model_version": "elsewhere"}')
     assert "serves elsewhere, not the workspace's" in ward.of("versions")[-1].what

@@ -10,7 +10,7 @@ from sync import projects
 
 def check(seen: Seen) -> Iterator[Finding]:
     """The version of the model here, in the backend, and in the predictions that the project shows."""
-    here = compose.ranker(seen.workspace).version
+    here = compose.ranker(seen.workspace, seen.project.id).version
     shown = projects.there(seen.client, seen.project)
     if not shown.total_predictions_number:
         yield ok(f"model {here}; {seen.name} holds no predictions yet")

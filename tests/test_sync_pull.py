@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from label_studio_sdk import LabelStudio
 from sync_world import RULES
-from task_server import World, client_of, serving
+from task_server import World, client_of, client_within, serving
 
 from label_configs.errors import Mendable
 from label_configs.records import Judgment
@@ -58,7 +58,11 @@ def table(tmp_path: Path) -> Table:
 
 @pytest.fixture
 def do(client: LabelStudio, table: Table) -> Do:
-    return lambda into=table, **more: pull(client, PROJECT, into, {RULES.hash: RULES}.get, "key", **more)
+    return lambda **more: take(client, table, **more)
+
+
+def take(client: LabelStudio, table: Table, **more: Any) -> Pulled:
+    return pull(client, PROJECT, table, {RULES.hash: RULES}.get, "key", **more)
 
 
 def filled(world: World, tasks: int = 6) -> list[tuple[int, int]]:
@@ -249,7 +253,7 @@ class Death:
 
 
 def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(
-    world: World, do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judgments, "_ROWS", 12)
     monkeypatch.setattr("store.parts._MANY", 4)
@@ -270,11 +274,12 @@ def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(
         for state, touches in zip((before, after), kill, strict=True):
             world.tasks = dict(state)
             death.left = touches
-            try:
-                do(table, page_size=3)
-            except Killed:
-                death.left = float("inf")
-                do(table, page_size=3)
+            with client_within(world) as client:
+                try:
+                    take(client, table, page_size=3)
+                except Killed:
+                    death.left = float("inf")
+                    take(client, table, page_size=3)
 
     calm = Table(tmp_path / "calm" / "7")
     two_pulls(calm)

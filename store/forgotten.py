@@ -35,7 +35,7 @@ class Forgotten:
 
     def holds(self, doc_id: str, query_id: str) -> bool:
         """Whether an item is erased, for this query or for all."""
-        names = {hashed(self.key, doc_id), hashed(self.key, doc_id, query_id)} if self.items and doc_id else set()
+        names = {hashed(self.key, doc_id, ""), hashed(self.key, doc_id, query_id)} if self.items and doc_id else set()
         return bool(names & self.items)
 
     def left(self, judgments: Sequence[Judgment]) -> list[Judgment]:

@@ -37,6 +37,7 @@ def pull(
     It may be read again, after a crash or any number of times: what is there is not doubled. The bookmark of the API
     stays where it is. advance: is told how many tasks were read.
     """
+    _check(path)
     with table.writing() as writer:
         reading = reader(project, table, writer, rules_of, pseudonym_key, newer=True)
         held, number = by_task(writer), 0
@@ -49,6 +50,21 @@ def pull(
                     reading.pulled.problem(f"{path.name}, task no. {number}: {error}")
             advance(len(tasks))
         return reading.pulled
+
+
+def _check(path: Path) -> None:
+    """Raise Unreadable for what begins like no export as JSON."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(1_000).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from error
+    if not begin.startswith((b"[", b"{")):
+        raise Unreadable(
+            f"{path} is no export as JSON; it looks like CSV.",
+            why="CSV drops the answers of repeated controls, such as the grades of all cards.",
+            mend=_AGAIN,
+        )
 
 
 class _Odd(Exception):

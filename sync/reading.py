@@ -53,7 +53,7 @@ class Reader:
 
     project: Project
     rules_of: RulesOf
-    name: Callable[[object], str]
+    name: Callable[[str], str]
     forgotten: Forgotten
     writer: Writer
     newer: bool = False
@@ -70,7 +70,7 @@ class Reader:
             decode = form(task.form).judgments
         except Mendable as error:
             self.pulled.problem(str(error))
-            self.unread[_number(row.get("id"))] = len(annotations)
+            self.unread[_number(row.get("id"))] = len(annotations) if isinstance(annotations, list) else 0
             return False
         self.unread.pop(task.task_id, None)
         for annotation in annotations:
@@ -123,7 +123,7 @@ class Reader:
     def _judged(self, task: Filled, annotation: Annotation, rules: Rules, decode: Decode) -> list[Judgment]:
         """What an annotation says; one that says nothing, or is erased, is a row too, so that it is known."""
         user: object = annotation.get("completed_by")
-        annotator = self.name(user.get("id") if isinstance(user, dict) else user)
+        annotator = self.name(str(user.get("id") if isinstance(user, dict) else user))
         if annotator in self.forgotten.annotators:
             return [self._mark(task.task_id, annotation["id"], annotation["updated_at"], FORGOTTEN)]
         decoded = decode(task, annotation, rules, annotator)

@@ -35,6 +35,10 @@ class Remote:
             self._check(uri)
         return self._cache.get(uri, places.named(uri), self._settings.max_bytes, partial(self._fetch, uri))
 
+    def copies(self, uri: str) -> list[Path]:
+        """What the cache keeps of it."""
+        return self._cache.files(uri)
+
     def _document(self, uri: str) -> bytes | None:
         """One of Label Studio's local files, where they lie on this machine."""
         if not uri.startswith("/data/local-files/"):

@@ -17,7 +17,7 @@ def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
 def write(data: pa.Table, path: Path) -> None:
     """Write one part atomically; the same rows give the same bytes."""
     with files.replacing(path) as temporary:
-        pq.write_table(data, temporary, compression="zstd")
+        pq.write_table(data, temporary, compression="zstd", store_schema=False)
 
 
 def read(paths: Iterable[Path], schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:

@@ -38,10 +38,10 @@ class Forgotten:
         names = {hashed(self.key, doc_id, ""), hashed(self.key, doc_id, query_id)} if self.items and doc_id else set()
         return bool(names & self.items)
 
-    def left(self, judgments: Sequence[Judgment]) -> list[Judgment]:
+    def left(self, judgments: Sequence[Judgment]) -> Sequence[Judgment]:
         """The judgments that say nothing of what is erased."""
         if not self.items:
-            return list(judgments)
+            return judgments
         return [j for j in judgments if not any(self.holds(d, j.query_id) for d in (j.doc_id, j.other_doc_id))]
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ SHARED = (
 OWN = tuple(field.name for field in fields(Judgment) if field.name not in SHARED)
 """Fields that each judgment has for itself, or a block for all of its own."""
 _HISTORY = ("revision", "deleted", "since")
+_HEAD = itemgetter(*SHARED)
 _DEFAULT = {field.name: field.default for field in fields(Judgment) if field.default is not MISSING}
 
 
@@ -44,22 +47,18 @@ class Rows:
 
     def add(self, block: Block, history: tuple[int, bool, str]) -> None:
         """Add a block. history: revision, deleted and since of all its rows."""
-        same, each, count = block.same, block.each, len(block)
-        get = same.get
-        self._heads.append((*[get(name, _DEFAULT.get(name)) for name in SHARED], *history))
+        same, each, count = {**_DEFAULT, **block.same}, block.each, len(block)
+        self._heads.append((*_HEAD(same), *history))
         self._counts.append(count)
         self._count += count
         for name, values in self._each.items():
-            given = each.get(name)
-            values.extend(given if given is not None else [same.get(name, _DEFAULT.get(name))] * count)
+            values.extend(each[name] if name in each else repeat(same[name], count))
 
     def table(self, schema: pa.Schema) -> pa.Table:
         """All of them. Text that repeats is kept once: it costs less to write."""
-        columns = zip(*self._heads, strict=True)
+        heads = dict(zip((*SHARED, *_HISTORY), zip(*self._heads, strict=True), strict=True))
         place = pa.array(np.repeat(np.arange(len(self._heads)), self._counts))
-        made = {
-            n: _array(v, schema.field(n).type).take(place) for n, v in zip((*SHARED, *_HISTORY), columns, strict=True)
-        }
+        made = {name: _array(values, schema.field(name).type).take(place) for name, values in heads.items()}
         made |= {name: _array(values, schema.field(name).type) for name, values in self._each.items()}
         return pa.table({name: made[name] for name in schema.names})
 

@@ -162,9 +162,11 @@ def _regions(task: Filled, annotation: Annotation) -> tuple[list[dict[str, Any]]
     """The regions of an annotation, and a problem for each thing among them that is none."""
     result: Any = annotation.get("result") or []
     listed = result if isinstance(result, list) else [result]
+    regions = [one for one in listed if isinstance(one, dict)]
+    if len(regions) == len(listed):
+        return regions, []
     place = task.place(annotation, _NAMELESS)
-    odd = [f"{place}: expected a region, found {quoted(one)}" for one in listed if not isinstance(one, dict)]
-    return [one for one in listed if isinstance(one, dict)], odd
+    return regions, [f"{place}: expected a region, found {quoted(one)}" for one in listed if not isinstance(one, dict)]
 
 
 def _odd_frame(annotation: Annotation) -> list[str]:

@@ -139,13 +139,12 @@ def is_filled(task: Mapping[str, Any]) -> bool:
 
 def read(task: Mapping[str, Any], project: int) -> Filled:
     """A task from Label Studio as a record. Raises Unreadable when its envelope and its candidates disagree."""
-    place = f"project {project}, task {quoted(task.get('id') if isinstance(task, Mapping) else None)}"
     if not is_filled(task):
-        raise Unreadable(f"{place} has no candidates of this tool.")
+        raise Unreadable(f"{_place(task, project)} has no candidates of this tool.")
     envelope, data = task["meta"][KEY], task.get("data")
     if envelope.get("v") != VERSION:
         raise Unreadable(
-            f"{place} was written in version {quoted(envelope.get('v'))} of the task format.",
+            f"{_place(task, project)} was written in version {quoted(envelope.get('v'))} of the task format.",
             mend="Use the tool's version that pushed it.",
         )
     try:
@@ -167,9 +166,13 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(
-            f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
+            f"{_place(task, project)} was changed since it was pushed: {type(error).__name__} {error}.",
             mend="Restore its data and meta, or delete the task and push the query again in a new round.",
         ) from error
+
+
+def _place(task: object, project: int) -> str:
+    return f"project {project}, task {quoted(task.get('id') if isinstance(task, Mapping) else None)}"
 
 
 def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..., Judgment]:
@@ -212,7 +215,7 @@ def stored(text: str) -> str:
 
 def _words(found: list[object]) -> list[str]:
     """All of them as names, at once where they are plain."""
-    if all(type(one) is str for one in found) and "" not in found:
+    if set(map(type, found)) == {str} and "" not in found:
         stored("".join(found))  # type: ignore[arg-type]
         return found  # type: ignore[return-value]
     return [_word(one) for one in found]

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from obstore.store import ObjectStore
-from sync_world import RULES
+from sync_world import RULES, make_workspace
 from task_server import World, client_within
 
 from label_configs.errors import Mendable, Unreadable
+from ls_retrieval.cli import app
 from store.judgments import Table
 from store.settings import Project
 from sync import export_file, export_storage, pull
@@ -273,3 +274,29 @@ def test_the_table_never_holds_an_address(world: World, read: Read, table: Table
     read(rows)
     told = [row for path in table.folder.glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert not any("@" in str(value) for row in told for value in row.values())
+
+
+# the command
+
+
+def test_the_command_reads_exports_and_storages_and_forgets(world: World, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    workspace, export = make_workspace(tmp_path / "w", labelled=False), tmp_path / "export.json"
+    export.write_text(json.dumps(world.export()), "utf-8")
+    store(tmp_path / "out", objects(world))
+
+    def run(*words: object) -> str:
+        done = CliRunner().invoke(app, [*map(str, words), "--workspace", str(workspace.root)])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    counted = "{} new answers, 0 edited, 0 deleted, {} as they were; 0 unreadable\n"
+    assert run("pull", "--from-export", export) == counted.format(3, 0)
+    assert run("pull", "--from-storage", tmp_path / "out") == counted.format(0, 3)
+    assert "would touch judgments of project 7: 3 rows\n" in run("forget", "--annotator", 2, "--dry-run")
+    assert "judgments of project 7: 3 rows\n" in run("forget", "--annotator", 2)
+    assert {j.annotation_id for j in Table(workspace.judgments / "7").current()} == {4, 6}
+    assert CliRunner().invoke(app, ["forget", "--workspace", str(workspace.root)]).exit_code == 2
+    both = ["pull", "--from-export", str(export), "--from-storage", "x", "--workspace", str(workspace.root)]
+    assert CliRunner().invoke(app, both).exit_code == 2

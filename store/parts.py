@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from store import columns
 
-_SMALL, _MANY = 1_000_000, 64
+_SMALL, _MANY = 100_000, 64
 """Bytes of a part that is small, and how many small ones at the end are made one."""
 
 

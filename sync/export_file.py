@@ -96,7 +96,7 @@ def _task(reading: Reader, row: Mapping[str, Any], held: Mapping[int, set[int]])
     """Read one task, and mark what is gone of it, where it says that much."""
     reading.task(row)
     task_id, annotations = row.get("id"), row.get("annotations") or []
-    if not isinstance(task_id, int) or task_id not in held or not isinstance(annotations, list):
+    if type(task_id) is not int or task_id not in held or not isinstance(annotations, list):
         return
     counted = [row.get(name) for name in ("total_annotations", "cancelled_annotations")]
     there: list[Any] = [one.get("id") for one in annotations if isinstance(one, dict)]

@@ -30,7 +30,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("arrays") / "array.json"
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TASKS | VALUES, max_size=8), st.integers(1, 80), st.sampled_from([None, 1]), st.booleans())
 def test_an_array_has_the_elements_that_json_finds(
     path: Path, array: list[Any], stretch: int, indent: int | None, ascii_: bool
@@ -46,7 +46,7 @@ def test_lines_have_their_elements(path: Path, rows: list[Any], stretch: int) ->
     assert elements(path, stretch) == rows
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TASKS, min_size=1, max_size=5), st.integers(1, 80), st.data())
 def test_a_file_that_was_cut_off_is_never_taken_for_a_whole_one(
     path: Path, array: list[Any], stretch: int, data: st.DataObject

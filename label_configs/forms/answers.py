@@ -14,6 +14,7 @@ from label_configs.records import Block, Judgment, Origin
 from label_configs.rules import Rules
 
 _NAMELESS = "(none)"
+_ORIGINS: tuple[Origin, ...] = get_args(Origin)
 BETTER = "better_match"
 """The flag of a query for which the annotator knows a better match; its note says which."""
 SUGGESTED = "suggested"
@@ -111,7 +112,7 @@ def edited(region: Region) -> bool:
 def origin(region: Region) -> Origin:
     """Whether a person or a prediction gave this answer."""
     said = region.get("origin") or "manual"
-    for known in get_args(Origin):
+    for known in _ORIGINS:
         if said == known:
             return "prediction-changed" if said == "prediction" and edited(region) else known
     raise ValueError(f"{quoted(said)} is no origin of an answer")

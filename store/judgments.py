@@ -6,6 +6,7 @@ pulls had read, where it came later than it was made. So what is added never cha
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()
 FORGOTTEN = "forgotten"
 """The value of the one row that is left of an annotation that was erased."""
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
+_LATE = 60.0
+"""Seconds by which a change may become visible after the time that it bears."""
 _ROWS = 20_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [name for name, _ in _JUDGMENT]
@@ -134,13 +137,31 @@ class Table:
 
     def cursor(self) -> str | None:
         """The time up to which Label Studio was read, as it writes it."""
-        path = self.folder / "state.json"
-        return json.loads(path.read_text("utf-8"))["updated_at"] if path.exists() else None
+        state = self._state()
+        return state["updated_at"] if state else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the cursor was seen again so long after it was reached that nothing before it can still come."""
+        return bool((self._state() or {}).get("settled"))
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor, once the data up to it is written."""
         if self.cursor() != updated_at:
-            files.write(self.folder / "state.json", json.dumps({"updated_at": updated_at}) + "\n")
+            files.write(self._bookmark, json.dumps({"updated_at": updated_at}) + "\n")
+
+    def settle(self) -> None:
+        """Say that the cursor is settled, if it has stood for a minute."""
+        state = self._state()
+        if state and not self.settled and time.time() - self._bookmark.stat().st_mtime >= _LATE:
+            files.write(self._bookmark, json.dumps({**state, "settled": True}) + "\n")
+
+    def _state(self) -> dict[str, Any] | None:
+        return json.loads(self._bookmark.read_text("utf-8")) if self._bookmark.exists() else None
+
+    @property
+    def _bookmark(self) -> Path:
+        return self.folder / "state.json"
 
     @property
     def parts(self) -> Parts:

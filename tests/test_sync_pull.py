@@ -213,6 +213,24 @@ def test_one_percent_of_edits_adds_at_most_a_twentieth_and_nothing_adds_nothing(
     assert len(world.asked) == 2
 
 
+def test_what_changed_at_once_is_read_again_until_a_minute_has_passed_and_then_no_more(
+    world: World, do: Do, table: Table
+) -> None:
+    made = filled(world, 9)
+    last = world.tasks[made[-1][0]]["updated_at"]
+    for row in world.tasks.values():
+        row["updated_at"] = last
+    do()
+    assert do().unchanged == 9
+    state = table.folder / "state.json"
+    os.utime(state, (time.time() - 61, time.time() - 61))
+    assert do().unchanged == 9
+    assert do() == Pulled()
+    world.edit(*made[0], "000")
+    assert do() == Pulled(edited=1)
+    assert not table.settled
+
+
 def test_two_pulls_at_once_are_told_apart(world: World, do: Do, table: Table) -> None:
     filled(world)
     with table.writing(), pytest.raises(Mendable, match="Another process is writing the judgments"):

@@ -1,9 +1,9 @@
 """The records that every room passes on, in the field's own words."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 Modality = Literal["text", "image", "audio", "video"]
 Shown = Literal[Modality, "mixed"]
@@ -140,6 +140,35 @@ class Judgment:
     lead_time: float | None = None
     origin: str = "manual"
     untouched: bool = False
+
+
+class Block(Sequence[Judgment]):
+    """Judgments of one annotation as columns, for those who take many at a time; each is made when it is asked for.
+
+    same: the fields that all of them share. each: by field, a value for each of them.
+    """
+
+    __slots__ = ("each", "same")
+
+    def __init__(self, same: Mapping[str, Any], each: Mapping[str, Sequence[Any]]) -> None:
+        self.same, self.each = same, each
+
+    def __len__(self) -> int:
+        return len(next(iter(self.each.values())))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, place: int) -> Judgment: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Judgment]: ...
+    def __getitem__(self, place: int | slice) -> Judgment | list[Judgment]:
+        if isinstance(place, slice):
+            return [self[n] for n in range(*place.indices(len(self)))]
+        return Judgment(**self.same, **{name: values[place] for name, values in self.each.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -297,6 +297,32 @@ def learn(
 
 
 @app.command()
+def forget(
+    workspace: WorkspaceOption = HERE,
+    annotator: Annotated[str, typer.Option(help="An annotator: email, user name, id, or pseudonym.")] = "",
+    item: Annotated[str, typer.Option(help="An item, by its doc_id.")] = "",
+    query: Annotated[str, typer.Option(help="Only what was said of the item for this query_id.")] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Erase an annotator or an item from all of history, and keep it from coming back.
+
+    Example: ls-retrieval forget -w photos --annotator ada@example.org
+    """
+    from ls_retrieval import forget as run
+
+    if bool(annotator) == bool(item) or (query and not item):
+        raise typer.BadParameter("give --annotator, or --item with or without --query")
+    opened = _workspace(workspace)
+    lines = (
+        run.annotator(opened, annotator, dry_run=dry_run)
+        if annotator
+        else run.item(opened, item, query, dry_run=dry_run)
+    )
+    for line in lines:
+        typer.echo(f"would touch {line}" if dry_run and not line.startswith("Not") else line)
+
+
+@app.command()
 def report(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",

@@ -95,6 +95,17 @@ class VectorStore:
         _append(self._keys, b"".join(fresh))
         self._added |= {k: row for row, k in enumerate(fresh, len(self))}
 
+    def erase(self, content_key: bytes) -> None:
+        """Overwrite a vector and its key with zeros, which no content has; rows keep their numbers."""
+        with self.writing():
+            (row,) = self._rows([content_key])
+            for path, width in ((self._vectors, 4 * self._dim), (self._keys, WIDTH)):
+                with path.open("r+b") as file:
+                    file.seek(int(row) * width)
+                    file.write(bytes(width))
+                    os.fsync(file.fileno())
+            self._load()
+
     def _rows(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
         rows = self._stored.rows(keys)
         for n in np.flatnonzero(rows < 0) if self._added else ():

@@ -14,16 +14,18 @@ def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
     return pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
 
 
-def write(data: pa.Table, path: Path) -> None:
-    """Write one part atomically; the same rows give the same bytes."""
+def write(data: pa.Table, path: Path, *, plain: bool = False) -> None:
+    """Write one part atomically; the same rows give the same bytes.
+
+    plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any.
+    """
     with files.replacing(path) as temporary:
-        pq.write_table(data, temporary, compression="zstd")
+        pq.write_table(data, temporary, compression="zstd", store_schema=not plain)
 
 
-def note(path: Path, name: str) -> str:
-    """What a part says of itself under a name, beside its rows; empty where it says nothing."""
-    noted = pq.read_schema(path).metadata or {}
-    return str(noted.get(name.encode(), b"").decode())
+def notes(path: Path) -> dict[str, str]:
+    """What a part says of itself, beside its rows."""
+    return {name.decode(): text.decode() for name, text in (pq.read_schema(path).metadata or {}).items()}
 
 
 def read(paths: Iterable[Path], schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:

@@ -35,13 +35,13 @@ class Forgotten:
 
     def holds(self, doc_id: str, query_id: str) -> bool:
         """Whether an item is erased, for this query or for all."""
-        names = {hashed(self.key, doc_id), hashed(self.key, doc_id, query_id)} if self.items and doc_id else set()
+        names = {hashed(self.key, doc_id, ""), hashed(self.key, doc_id, query_id)} if self.items and doc_id else set()
         return bool(names & self.items)
 
-    def left(self, judgments: Sequence[Judgment]) -> list[Judgment]:
+    def left(self, judgments: Sequence[Judgment]) -> Sequence[Judgment]:
         """The judgments that say nothing of what is erased."""
         if not self.items:
-            return list(judgments)
+            return judgments
         return [j for j in judgments if not any(self.holds(d, j.query_id) for d in (j.doc_id, j.other_doc_id))]
 
 

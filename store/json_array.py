@@ -64,7 +64,7 @@ def _lines(file: BinaryIO, stretch: int) -> Iterator[list[msgspec.Raw]]:
 
 def _array(file: BinaryIO, stretch: int) -> Iterator[list[msgspec.Raw]]:
     """left: what was read and not given yet, behind a `[`, so that a `]` at a cut makes it an array."""
-    left, guess = bytearray(b"["), None
+    left, guess, bare = bytearray(b"["), None, True
     while more := file.read(max(stretch, len(left))):
         left += more
         if guess is None:
@@ -72,10 +72,13 @@ def _array(file: BinaryIO, stretch: int) -> Iterator[list[msgspec.Raw]]:
         elements, end = _cut(left, guess)
         if elements:
             yield elements
+            left, bare = bytearray(b"[") + memoryview(left)[end:], False
         elif len(left) > LIMIT:
             raise ValueError(f"an element is longer than {LIMIT} bytes")
-        left = bytearray(b"[") + memoryview(left)[end:] if elements else left
-    yield _last(left)
+    last = _last(left)
+    if not last and not bare:
+        raise ValueError("nothing follows its last comma")
+    yield last
 
 
 def _last(left: bytearray) -> list[msgspec.Raw]:
@@ -99,14 +102,19 @@ def _cut(left: bytearray, guess: re.Pattern[bytes] | None) -> tuple[list[msgspec
     for comma in _guesses(left, guess):
         left[comma] = _CLOSE
         try:
-            return _ARRAY.decode(memoryview(left)[: comma + 1]), comma + 1
+            if elements := _ARRAY.decode(memoryview(left)[: comma + 1]):
+                return elements, comma + 1
         except _BROKEN:
-            left[comma] = _COMMA
+            pass
+        left[comma] = _COMMA
     comma = _counted(left)
     if not comma:
         return [], 0
     left[comma] = _CLOSE
-    return _ARRAY.decode(memoryview(left)[: comma + 1]), comma + 1
+    elements = _ARRAY.decode(memoryview(left)[: comma + 1])
+    if not elements:
+        raise ValueError("nothing stands before its first comma")
+    return elements, comma + 1
 
 
 def _guesses(left: bytearray, guess: re.Pattern[bytes] | None) -> list[int]:

@@ -6,7 +6,8 @@ pulls had read, where it came later than it was made. So what is added never cha
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -18,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from label_configs.records import Judgment
+from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
+from store.rows import OWN, SHARED, Rows
 
 _JUDGMENT = [
     ("kind", pa.string()),
@@ -53,10 +55,12 @@ SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()
 FORGOTTEN = "forgotten"
 """The value of the one row that is left of an annotation that was erased."""
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
+_LATE = 60.0
+"""Seconds by which a change may become visible after the time that it bears."""
 _ROWS = 20_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [name for name, _ in _JUDGMENT]
-_VALUES = attrgetter(*_NAMES)
+_SHARED, _OWN = attrgetter(*SHARED), attrgetter(*OWN)
 
 
 class Known(NamedTuple):
@@ -136,13 +140,31 @@ class Table:
 
     def cursor(self) -> str | None:
         """The time up to which Label Studio was read, as it writes it."""
-        path = self.folder / "state.json"
-        return json.loads(path.read_text("utf-8"))["updated_at"] if path.exists() else None
+        state = self._state()
+        return state["updated_at"] if state else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the cursor was seen again so long after it was reached that nothing before it can still come."""
+        return bool((self._state() or {}).get("settled"))
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor, once the data up to it is written."""
         if self.cursor() != updated_at:
-            files.write(self.folder / "state.json", json.dumps({"updated_at": updated_at}) + "\n")
+            files.write(self._bookmark, json.dumps({"updated_at": updated_at}) + "\n")
+
+    def settle(self) -> None:
+        """Say that the cursor is settled, if it has stood for a minute."""
+        state = self._state()
+        if state and not self.settled and time.time() - self._bookmark.stat().st_mtime >= _LATE:
+            files.write(self._bookmark, json.dumps({**state, "settled": True}) + "\n")
+
+    def _state(self) -> dict[str, Any] | None:
+        return json.loads(self._bookmark.read_text("utf-8")) if self._bookmark.exists() else None
+
+    @property
+    def _bookmark(self) -> Path:
+        return self.folder / "state.json"
 
     @property
     def parts(self) -> Parts:
@@ -159,19 +181,22 @@ class Writer:
     def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
         self.known, self._table = known, table
         self._floor = times.after(table.latest())
-        self._rows: list[tuple[object, ...]] = []
+        self._rows = Rows()
         self._cursor: str | None = None
 
-    def add(self, judgments: Iterable[Judgment], *, deleted: bool = False) -> None:
+    def add(self, judgments: Sequence[Judgment], *, deleted: bool = False) -> None:
         """A new revision of each annotation among the judgments, whose rows stand together."""
-        revisions: dict[int, int] = {}
-        for j in judgments:
-            revision = revisions.get(j.annotation_id)
-            if revision is None:
-                revision = revisions[j.annotation_id] = _next(self.known.get(j.annotation_id))
-                there = not deleted or j.value == FORGOTTEN
-                self.known[j.annotation_id] = Known(j.task_id, j.updated_at, revision, deleted, there)
-            self._rows.append((*_VALUES(j), revision, deleted, max(self._floor, _time(j.updated_at))))
+        if isinstance(judgments, Block):
+            annotation_id, updated_at = judgments.same["annotation_id"], judgments.same["updated_at"]
+            revision = self._revise(annotation_id, judgments.same["task_id"], updated_at, deleted, there=not deleted)
+            self._rows.add(judgments, (revision, deleted, self._since(updated_at)))
+        else:
+            revisions: dict[int, int] = {}
+            for j in judgments:
+                if j.annotation_id not in revisions:
+                    there = not deleted or j.value == FORGOTTEN
+                    revisions[j.annotation_id] = self._revise(j.annotation_id, j.task_id, j.updated_at, deleted, there)
+                self._rows.add(_single(j), (revisions[j.annotation_id], deleted, self._since(j.updated_at)))
         if len(self._rows) >= _ROWS:
             self.flush()
 
@@ -181,13 +206,21 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was added, then the bookmark."""
-        if self._rows:
-            data = dict(zip(SCHEMA.names, map(list, zip(*self._rows, strict=True)), strict=True))
-            self._table.parts.append(pa.table(data, schema=SCHEMA))
-            self._rows = []
+        if len(self._rows):
+            self._table.parts.append(self._rows.table(SCHEMA))
+            self._rows = Rows()
         if self._cursor is not None:
             self._table.bookmark(self._cursor)
             self._cursor = None
+
+    def _revise(self, annotation_id: int, task_id: int, updated_at: str, deleted: bool, there: bool) -> int:
+        before = self.known.get(annotation_id)
+        revision = before.revision + 1 if before else 1
+        self.known[annotation_id] = Known(task_id, updated_at, revision, deleted, there)
+        return revision
+
+    def _since(self, updated_at: str) -> str:
+        return max(self._floor, _time(updated_at))
 
 
 def _known(head: Mapping[str, Any]) -> Known:
@@ -195,8 +228,10 @@ def _known(head: Mapping[str, Any]) -> Known:
     return Known(head["task_id"], head["updated_at"], head["revision"], head["deleted"], there)
 
 
-def _next(known: Known | None) -> int:
-    return known.revision + 1 if known else 1
+def _single(j: Judgment) -> Block:
+    """One judgment as a block."""
+    same = dict(zip(SHARED, _SHARED(j), strict=True))
+    return Block(same, {name: (value,) for name, value in zip(OWN, _OWN(j), strict=True)})
 
 
 def _time(updated_at: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from store import columns
 
-_SMALL, _MANY = 1_000_000, 64
+_SMALL, _MANY = 100_000, 64
 """Bytes of a part that is small, and how many small ones at the end are made one."""
 
 
@@ -56,7 +56,7 @@ class Parts:
     def append(self, rows: pa.Table) -> None:
         """Add one part."""
         number = max((part.last for part in self.listed()), default=0) + 1
-        columns.write(rows, self._path(number, number))
+        columns.write(rows, self._path(number, number), plain=True)
 
     def rewrite(self, change: Callable[[pa.Table], pa.Table | None]) -> int:
         """Replace each part by what `change` makes of it, unless that is None. Returns how many were replaced."""
@@ -65,7 +65,7 @@ class Parts:
         for part in self.listed():
             fresh = change(columns.read([part.path], self.schema))
             if fresh is not None:
-                columns.write(fresh, part.path)
+                columns.write(fresh, part.path, plain=True)
                 changed += 1
         return changed
 
@@ -78,7 +78,7 @@ class Parts:
             tail.insert(0, part)
         if len(tail) >= _MANY:
             whole = columns.read([part.path for part in tail], self.schema)
-            columns.write(whole, self._path(tail[0].first, tail[-1].last))
+            columns.write(whole, self._path(tail[0].first, tail[-1].last), plain=True)
         self._sweep()
 
     def _sweep(self) -> None:

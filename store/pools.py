@@ -130,7 +130,7 @@ def load(folder: Path, as_of: str | None = None) -> dict[str, Pool]:
 
 def newest(folder: Path, as_of: str | None = None) -> str:
     """When the newest part was written; given as `as_of`, it means the present state for ever."""
-    return max((columns.note(path, _MADE) for path in _parts(folder, as_of)), default="")
+    return max((columns.notes(path)[_MADE] for path in _parts(folder, as_of)), default="")
 
 
 def rounds(folder: Path, fits: Fitting) -> dict[str, Rounds]:
@@ -169,7 +169,7 @@ def _left(pool: Pool, there: frozenset[str]) -> Pool:
 
 def _parts(folder: Path, as_of: str | None) -> list[Path]:
     parts = sorted(folder.glob("*.parquet"))
-    return parts if as_of is None else [path for path in parts if columns.note(path, _MADE) <= as_of]
+    return parts if as_of is None else [path for path in parts if columns.notes(path)[_MADE] <= as_of]
 
 
 def _append(folder: Path, round_: int, name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]) -> None:

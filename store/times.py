@@ -1,16 +1,21 @@
 """Points in time, written one way, so that they can be compared as text."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from label_configs.errors import Mendable, quoted
 
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 BEGINNING, END = "1970-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def stamp(time: datetime | str) -> str:
     """A time in UTC with all six digits of its fraction; one without a zone is in UTC. Raises ValueError."""
+    if isinstance(time, str) and _WRITTEN.fullmatch(time):
+        datetime.fromisoformat(time)
+        return time
     moment = datetime.fromisoformat(time) if isinstance(time, str) else time
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     try:

@@ -37,6 +37,7 @@ def pull(
     It may be read again, after a crash or any number of times: what is there is not doubled. The bookmark of the API
     stays where it is. advance: is told how many tasks were read.
     """
+    _check(path)
     with table.writing() as writer:
         reading = reader(project, table, writer, rules_of, pseudonym_key, newer=True)
         held, number = by_task(writer), 0
@@ -49,6 +50,21 @@ def pull(
                     reading.pulled.problem(f"{path.name}, task no. {number}: {error}")
             advance(len(tasks))
         return reading.pulled
+
+
+def _check(path: Path) -> None:
+    """Raise Unreadable for what begins like no export as JSON."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(1_000).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from error
+    if not begin.startswith((b"[", b"{")):
+        raise Unreadable(
+            f"{path} is no export as JSON; it looks like CSV.",
+            why="CSV drops the answers of repeated controls, such as the grades of all cards.",
+            mend=_AGAIN,
+        )
 
 
 class _Odd(Exception):
@@ -80,7 +96,7 @@ def _task(reading: Reader, row: Mapping[str, Any], held: Mapping[int, set[int]])
     """Read one task, and mark what is gone of it, where it says that much."""
     reading.task(row)
     task_id, annotations = row.get("id"), row.get("annotations") or []
-    if not isinstance(task_id, int) or task_id not in held or not isinstance(annotations, list):
+    if type(task_id) is not int or task_id not in held or not isinstance(annotations, list):
         return
     counted = [row.get(name) for name in ("total_annotations", "cancelled_annotations")]
     there: list[Any] = [one.get("id") for one in annotations if isinstance(one, dict)]

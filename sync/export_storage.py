@@ -79,7 +79,7 @@ def _seen(table: Table, url: str) -> dict[str, str]:
 def _listed(bucket: "ObjectStore") -> Iterator[list[tuple[str, str, int]]]:
     """Name, ETag and size of all objects, some at a time."""
     for stretch in bucket.list(chunk_size=_STRETCH):
-        yield [(one["path"], one["e_tag"] or "", one["size"]) for one in stretch]
+        yield sorted((one["path"], one["e_tag"] or "", one["size"]) for one in stretch)
 
 
 def _read(bucket: "ObjectStore", objects: Sequence[tuple[str, str, int]]) -> Iterator[tuple[str, str, bytes | None]]:

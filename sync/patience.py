@@ -11,20 +11,22 @@ T = TypeVar("T")
 
 PATIENCE = 90.0
 """Seconds for which a read is tried again; a restart of Label Studio takes less."""
+LONGEST = 10.0
+"""Seconds between two tries at most."""
 ALONE: Any = {"max_retries": 0}
 """For the SDK's requests: the waiting is done here."""
 _PASSING = {408, 409, 425, 429}
 
 
-def patiently(doing: str, ask: Callable[[], T], patience: float = PATIENCE) -> T:
+def patiently(doing: str, ask: Callable[[], T]) -> T:
     """What `ask` reads, tried again while what fails may pass. Raises Mendable for what does not.
 
     doing: for the message. Only for what may be done twice.
     """
     again = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_passes),
-        wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
-        stop=tenacity.stop_after_delay(patience),
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST),
+        stop=tenacity.stop_after_delay(PATIENCE),
         reraise=True,
     )
     with explained(doing):

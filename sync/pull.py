@@ -43,14 +43,17 @@ def pull(
     with table.writing() as writer:
         reading = reader(project, table, writer, rules_of, pseudonym_key)
         held, complete = by_task(writer), True
-        for rows in changed_since(client, project.id, _since(table.cursor()), page_size=page_size):
+        for rows in changed_since(client, project.id, _since(table), page_size=page_size):
             read = [_task(reading, row, held) for row in rows]
             complete = complete and all(read)
             if complete:
                 writer.bookmark(str(rows[-1]["updated_at"]))
             advance(len(rows))
         _reconcile(client, reading, held)
-        return reading.pulled
+        found = reading.pulled
+        if complete and not (found.new or found.edited or found.deleted):
+            table.settle()
+        return found
 
 
 def first(client: "LabelStudio", project: Project, table: Table) -> int | None:
@@ -78,10 +81,13 @@ def fingerprint(key: str) -> str:
     return pseudonym(key, "fingerprint")
 
 
-def _since(cursor: str | None) -> str:
+def _since(table: Table) -> str:
     """Where to read from: the cursor less an overlap, for changes whose transactions ended late."""
+    cursor = table.cursor()
     if cursor is None:
         return BEGINNING
+    if table.settled:
+        return times.after(cursor)
     return (datetime.fromisoformat(cursor) - OVERLAP).strftime(TIME)
 
 

@@ -1,6 +1,6 @@
 """From tasks as Label Studio writes them to rows of the table, wherever the tasks came from."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ class Reader:
 
     project: Project
     rules_of: RulesOf
-    name: Callable[[object], str]
+    name: Callable[[str], str]
     forgotten: Forgotten
     writer: Writer
     newer: bool = False
@@ -70,7 +70,7 @@ class Reader:
             decode = form(task.form).judgments
         except Mendable as error:
             self.pulled.problem(str(error))
-            self.unread[_number(row.get("id"))] = len(annotations)
+            self.unread[_number(row.get("id"))] = len(annotations) if isinstance(annotations, list) else 0
             return False
         self.unread.pop(task.task_id, None)
         for annotation in annotations:
@@ -109,7 +109,9 @@ class Reader:
             self.pulled.unchanged += 1
             return
         rows = self._judged(task, annotation, rules, decode)
-        erased = rows[0].value == FORGOTTEN
+        erased = rows is None
+        if rows is None:
+            rows = [self._mark(task.task_id, annotation_id, annotation["updated_at"], FORGOTTEN)]
         self.writer.add(rows, deleted=erased)
         self.pulled.edited += bool(before) and not erased
         self.pulled.new += not before and not erased
@@ -120,19 +122,18 @@ class Reader:
             return known.updated_at >= updated_at
         return known.there and known.updated_at == updated_at
 
-    def _judged(self, task: Filled, annotation: Annotation, rules: Rules, decode: Decode) -> list[Judgment]:
-        """What an annotation says; one that says nothing, or is erased, is a row too, so that it is known."""
+    def _judged(self, task: Filled, annotation: Annotation, rules: Rules, decode: Decode) -> Sequence[Judgment] | None:
+        """What an annotation says; one that says nothing is a row too, so that it is known. None for one erased."""
         user: object = annotation.get("completed_by")
-        annotator = self.name(user.get("id") if isinstance(user, dict) else user)
+        annotator = self.name(str(user.get("id") if isinstance(user, dict) else user))
         if annotator in self.forgotten.annotators:
-            return [self._mark(task.task_id, annotation["id"], annotation["updated_at"], FORGOTTEN)]
+            return None
         decoded = decode(task, annotation, rules, annotator)
         self.pulled.problem(*decoded.problems)
-        if not decoded.judgments:
+        if not decoded.told:
             speak = envelope.speaker(task, annotation, annotator)
             return [speak(kind="flag", value="empty", doc_id="", position=-1)]
-        left = self.forgotten.left(decoded.judgments)
-        return left or [self._mark(task.task_id, annotation["id"], annotation["updated_at"], FORGOTTEN)]
+        return self.forgotten.left(decoded.told) or None
 
     def _mark(self, task_id: int, annotation_id: int, updated_at: str, value: str) -> Judgment:
         """The one row of an annotation that is gone."""

@@ -1,5 +1,6 @@
 """The graded form: what annotators get, what an answer means, and that nothing of an answer is lost."""
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +13,7 @@ from label_configs.forms.answers import region
 from label_configs.records import Judgment
 
 
-def said(judgments: list[Judgment]) -> list[tuple[int, str, str, str]]:
+def said(judgments: Sequence[Judgment]) -> list[tuple[int, str, str, str]]:
     return [(j.position, j.doc_id, j.kind, j.value) for j in judgments]
 
 

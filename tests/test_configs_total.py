@@ -59,7 +59,9 @@ def almost(name: str) -> st.SearchStrategy[dict[str, Any]]:
 
 def kept(said: Sequence[Judgment]) -> int:
     """Judgments fit for the table: as many as it takes."""
-    return int(columns.table([{**asdict(j), "revision": 1, "deleted": False} for j in said], SCHEMA).num_rows)
+    return int(
+        columns.table([{**asdict(j), "revision": 1, "deleted": False, "since": ""} for j in said], SCHEMA).num_rows
+    )
 
 
 @every_form

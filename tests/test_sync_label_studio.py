@@ -31,7 +31,7 @@ from store.settings import Media as MediaSettings
 from store.settings import Project
 from store.times import BEGINNING
 from store.workspace import Workspace
-from sync import projects
+from sync import export_file, export_storage, projects
 from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
@@ -512,6 +512,54 @@ def test_an_annotation_that_goes_while_the_pull_runs_is_gone_after_the_next(benc
     pulled = bench.pull(page_size=1, advance=meanwhile)
     assert (pulled.new, pulled.deleted) == (3, 1)
     assert {j.query_id for j in bench.table.current()} == {"q2", "q3"}
+
+
+def test_a_deleted_task_takes_its_answers_with_it(bench: Bench, ada: LabelStudio) -> None:
+    bench.push("q1", "q2")
+    gone, kept = bench.ids()
+    for task_id in (gone, kept):
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    bench.pull()
+    bench.client.tasks.delete(str(gone))
+    assert bench.pull().deleted == 1
+    assert {j.task_id for j in bench.table.current()} == {kept}
+    assert bench.pull().deleted == 0
+
+
+def test_label_studios_own_export_gives_the_same_judgments_as_its_api(
+    bench: Bench, ada: LabelStudio, bob: LabelStudio, tmp_path: Path
+) -> None:
+    bench.push("q1", "q2", "q3")
+    graded, skipped, edited = bench.ids()
+    ada.annotations.create(graded, result=answer(3, 0, 0))
+    bob.annotations.create(graded, result=answer(2, 1))
+    ada.annotations.create(skipped, result=[], was_cancelled=True)
+    ada.annotations.update(ada.annotations.create(edited, result=answer(3)).id, result=answer(1))
+    bench.pull()
+    path, file = tmp_path / "export.json", Table(tmp_path / "export" / "7")
+    path.write_text(json.dumps(bench.client.projects.exports.as_json(bench.project.id)), "utf-8")
+    pulled = export_file.pull(path, bench.project, file, remembering(RULES), KEY_OF_NAMES)
+    assert (pulled.new, pulled.problems) == (4, [])
+    assert file.current() == bench.table.current()
+    again = export_file.pull(path, bench.project, bench.table, remembering(RULES), KEY_OF_NAMES)
+    assert again == Pulled(unchanged=4)
+
+
+def test_what_label_studios_export_storage_writes_is_read(
+    bench: Bench, ada: LabelStudio, document_root: Path, tmp_path: Path
+) -> None:
+    bench.push("q1", "q2")
+    for task_id in bench.ids():
+        ada.annotations.create(task_id, result=answer(3, 0, 0))
+    bench.pull()
+    out = document_root / f"answers-{bench.project.id}"
+    out.mkdir()
+    made = bench.client.export_storage.local.create(project=bench.project.id, path=str(out))
+    bench.client.export_storage.local.sync(made.id or 0)
+    stored = Table(tmp_path / "storage" / "7")
+    pulled = export_storage.pull(str(out), bench.project, stored, remembering(RULES), KEY_OF_NAMES)
+    assert (pulled.new, pulled.problems) == (2, [])
+    assert stored.current() == bench.table.current()
 
 
 # fill

@@ -4,23 +4,41 @@ A form gives a Picture of its screen, which takes one region after the other. Wh
 names project, task, annotation and control; the rest goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, get_args
 
 from label_configs.errors import quoted
 from label_configs.forms import envelope
 from label_configs.forms.envelope import Annotation, Decoded, Filled
-from label_configs.records import Judgment, Origin
+from label_configs.records import Block, Judgment, Origin
 from label_configs.rules import Rules
 
 _NAMELESS = "(none)"
+_ORIGINS: tuple[Origin, ...] = get_args(Origin)
 BETTER = "better_match"
 """The flag of a query for which the annotator knows a better match; its note says which."""
 SUGGESTED = "suggested"
 """In a region's `meta`: the value that a prediction gave it."""
 
 Region = Mapping[str, Any]
-Speak = Callable[..., Judgment]
+
+
+class Speaker:
+    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give."""
+
+    def __init__(self, frame: Mapping[str, Any]) -> None:
+        self._frame = frame
+
+    def __call__(self, **said: Any) -> Judgment:
+        """One judgment, given what is particular to it."""
+        return Judgment(**{**self._frame, **said})
+
+    def block(self, each: Mapping[str, Sequence[Any]], **same: Any) -> Sequence[Judgment]:
+        """Many at a time: by field, a value for each, and what they have in common."""
+        return Block({**self._frame, **same}, each)
+
+
+Speak = Speaker
 
 
 class Picture(Protocol):
@@ -29,7 +47,7 @@ class Picture(Protocol):
     def take(self, control: str, region: Region) -> None:
         """Draw one region. Raises ValueError with what is wrong with it."""
 
-    def judgments(self, said: Speak) -> list[Judgment]:
+    def judgments(self, said: Speak) -> Sequence[Judgment]:
         """What the picture says. said: makes a judgment, given what is particular to it."""
 
 
@@ -59,12 +77,12 @@ class QuerySide:
 def decode(task: Filled, annotation: Annotation, rules: Rules, annotator: str, picture: Picture) -> Decoded:
     """The judgments of one annotation. A skipped task is one flag, whatever else is left in it."""
     try:
-        said = envelope.speaker(task, annotation, annotator)
+        frame = envelope.frame(task, annotation, annotator)
     except ValueError as error:
         return Decoded([], [f"{task.place(annotation)}: {error}"])
     problems = [f"{task.place(annotation)}: {sentence}" for sentence in _odd_frame(annotation)]
     if annotation.get("was_cancelled"):
-        return Decoded([said(kind="flag", value="skipped", doc_id="", position=-1)], problems)
+        return Decoded([Judgment(**frame, kind="flag", value="skipped", doc_id="", position=-1)], problems)
     regions, odd = _regions(task, annotation)
     problems += odd
     query = QuerySide(rules)
@@ -75,11 +93,9 @@ def decode(task: Filled, annotation: Annotation, rules: Rules, annotator: str, p
         except ValueError as error:
             problems.append(f"{task.place(annotation, region.get('from_name') or _NAMELESS)}: {error}")
     untouched = bool(regions) and all(region.get("origin") == "prediction" and not edited(region) for region in regions)
-
-    def speak(**more: Any) -> Judgment:
-        return said(**{"untouched": untouched, **more})
-
-    return Decoded(picture.judgments(speak) + query.judgments(speak), problems)
+    said = Speaker({**frame, "untouched": untouched})
+    told, asked = picture.judgments(said), query.judgments(said)
+    return Decoded([*told, *asked] if asked else told, problems)
 
 
 def region(control: str, kind: str, answer: object, to: str = "query") -> dict[str, object]:
@@ -96,7 +112,7 @@ def edited(region: Region) -> bool:
 def origin(region: Region) -> Origin:
     """Whether a person or a prediction gave this answer."""
     said = region.get("origin") or "manual"
-    for known in get_args(Origin):
+    for known in _ORIGINS:
         if said == known:
             return "prediction-changed" if said == "prediction" and edited(region) else known
     raise ValueError(f"{quoted(said)} is no origin of an answer")
@@ -147,9 +163,11 @@ def _regions(task: Filled, annotation: Annotation) -> tuple[list[dict[str, Any]]
     """The regions of an annotation, and a problem for each thing among them that is none."""
     result: Any = annotation.get("result") or []
     listed = result if isinstance(result, list) else [result]
+    regions = [one for one in listed if isinstance(one, dict)]
+    if len(regions) == len(listed):
+        return regions, []
     place = task.place(annotation, _NAMELESS)
-    odd = [f"{place}: expected a region, found {quoted(one)}" for one in listed if not isinstance(one, dict)]
-    return [one for one in listed if isinstance(one, dict)], odd
+    return regions, [f"{place}: expected a region, found {quoted(one)}" for one in listed if not isinstance(one, dict)]
 
 
 def _odd_frame(annotation: Annotation) -> list[str]:

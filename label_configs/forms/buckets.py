@@ -68,17 +68,21 @@ class _Buckets:
         self._origin = answers.origin(region)
         self._placed = lists
 
-    def judgments(self, said: Speak) -> list[Judgment]:
-        placed = {name: ids for name, ids in (self._placed or {}).items() if name != ranked.UNPLACED}
-        found = [self._judgment(name, n, rank, said) for name, ids in placed.items() for rank, n in enumerate(ids, 1)]
-        return sorted(found, key=lambda judgment: judgment.position)
-
-    def _judgment(self, bucket: str, position: int, rank: int, said: Speak) -> Judgment:
-        return said(
-            kind="flag" if bucket == CANT_JUDGE else "grade",
-            value=bucket,
-            doc_id=self._task.docs[position],
-            position=position,
-            rank=rank,
-            origin=self._origin,
-        )
+    def judgments(self, said: Speak) -> Sequence[Judgment]:
+        placed = [
+            (position, bucket, rank)
+            for bucket, positions in (self._placed or {}).items()
+            if bucket != ranked.UNPLACED
+            for rank, position in enumerate(positions, 1)
+        ]
+        if not placed:
+            return []
+        positions, buckets, ranks = zip(*sorted(placed), strict=True)
+        each = {
+            "kind": ["flag" if bucket == CANT_JUDGE else "grade" for bucket in buckets],
+            "value": buckets,
+            "doc_id": [self._task.docs[position] for position in positions],
+            "position": positions,
+            "rank": ranks,
+        }
+        return said.block(each, origin=self._origin)

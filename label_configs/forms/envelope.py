@@ -1,7 +1,7 @@
 """What every task carries beside what the annotator sees, and how it is read back."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -37,15 +37,23 @@ class Annotation(TypedDict, total=False):
 
 
 class Decoded(NamedTuple):
-    """The judgments of one annotation, and what of it could not be read."""
+    """The judgments of one annotation, as a list or a block, and what of it could not be read."""
 
-    judgments: list[Judgment]
+    told: Sequence[Judgment]
     problems: list[str]
+
+    @property
+    def judgments(self) -> list[Judgment]:
+        """The judgments, one by one."""
+        return list(self.told)
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A task of ours as Label Studio holds it. ids, docs: opaque id and doc_id at each position of the screen."""
+    """A task of ours as Label Studio holds it. ids, docs: opaque id and doc_id at each position of the screen.
+
+    places: the position of each opaque id.
+    """
 
     project: int
     task_id: int
@@ -57,12 +65,17 @@ class Filled:
     part: int
     ids: tuple[str, ...]
     docs: tuple[str, ...]
+    places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", {c: n for n, c in enumerate(self.ids)})
 
     def position(self, candidate: object) -> int:
         """The place of an opaque id on the screen. Raises ValueError for one that the task does not have."""
-        if not isinstance(candidate, str | int) or str(candidate) not in self.ids:
+        found = self.places.get(str(candidate)) if isinstance(candidate, str | int) else None
+        if found is None:
             raise ValueError(f"the task has no candidate {quoted(candidate)}")
-        return self.ids.index(str(candidate))
+        return found
 
     def place(self, annotation: Annotation, control: object = None) -> str:
         """Where a problem lies, for messages."""
@@ -126,18 +139,18 @@ def is_filled(task: Mapping[str, Any]) -> bool:
 
 def read(task: Mapping[str, Any], project: int) -> Filled:
     """A task from Label Studio as a record. Raises Unreadable when its envelope and its candidates disagree."""
-    place = f"project {project}, task {quoted(task.get('id') if isinstance(task, Mapping) else None)}"
     if not is_filled(task):
-        raise Unreadable(f"{place} has no candidates of this tool.")
+        raise Unreadable(f"{_place(task, project)} has no candidates of this tool.")
     envelope, data = task["meta"][KEY], task.get("data")
     if envelope.get("v") != VERSION:
         raise Unreadable(
-            f"{place} was written in version {quoted(envelope.get('v'))} of the task format.",
+            f"{_place(task, project)} was written in version {quoted(envelope.get('v'))} of the task format.",
             mend="Use the tool's version that pushed it.",
         )
     try:
-        ids = [_word(candidate["id"]) for candidate in data["candidates"]]  # type: ignore[index]
-        if sorted(ids) != sorted(envelope["docs"]):
+        ids = _words([candidate["id"] for candidate in data["candidates"]])  # type: ignore[index]
+        named = envelope["docs"]
+        if not isinstance(named, dict) or len(named) != len(ids) or named.keys() != set(ids):
             raise ValueError("its candidates are not those of its envelope")
         return Filled(
             project=project,
@@ -149,34 +162,42 @@ def read(task: Mapping[str, Any], project: int) -> Filled:
             round=_whole(envelope["round"], 31),
             part=_whole(envelope["part"], 31),
             ids=tuple(ids),
-            docs=tuple(_word(envelope["docs"][c]) for c in ids),
+            docs=tuple(_words([named[c] for c in ids])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(
-            f"{place} was changed since it was pushed: {type(error).__name__} {error}.",
+            f"{_place(task, project)} was changed since it was pushed: {type(error).__name__} {error}.",
             mend="Restore its data and meta, or delete the task and push the query again in a new round.",
         ) from error
 
 
+def _place(task: object, project: int) -> str:
+    return f"project {project}, task {quoted(task.get('id') if isinstance(task, Mapping) else None)}"
+
+
 def speaker(task: Filled, annotation: Annotation, annotator: str) -> Callable[..., Judgment]:
-    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give.
+    """Makes the judgments of one annotation: where they come from is filled in, what was said is left to give."""
+    return partial(Judgment, **frame(task, annotation, annotator))
+
+
+def frame(task: Filled, annotation: Annotation, annotator: str) -> dict[str, Any]:
+    """Where all judgments of one annotation come from.
 
     Raises ValueError for an annotation that has no id or no time: nothing could be told of its next revision.
     """
-    return partial(
-        Judgment,
-        annotator=annotator,
-        project=task.project,
-        task_id=task.task_id,
-        query_id=task.query_id,
-        rules_hash=task.rules_hash,
-        pool_id=task.pool_id,
-        form=task.form,
-        round=task.round,
-        annotation_id=_whole(annotation.get("id"), 63, "an id"),
-        updated_at=_time(annotation.get("updated_at")),
-        lead_time=seconds(annotation.get("lead_time")),
-    )
+    return {
+        "annotator": annotator,
+        "project": task.project,
+        "task_id": task.task_id,
+        "query_id": task.query_id,
+        "rules_hash": task.rules_hash,
+        "pool_id": task.pool_id,
+        "form": task.form,
+        "round": task.round,
+        "annotation_id": _whole(annotation.get("id"), 63, "an id"),
+        "updated_at": _time(annotation.get("updated_at")),
+        "lead_time": seconds(annotation.get("lead_time")),
+    }
 
 
 def seconds(found: object) -> float | None:
@@ -190,6 +211,14 @@ def stored(text: str) -> str:
     """Text that files can hold. Raises ValueError for half a character, which JSON can say and UTF-8 cannot."""
     text.encode()
     return text
+
+
+def _words(found: list[object]) -> list[str]:
+    """All of them as names, at once where they are plain."""
+    if set(map(type, found)) == {str} and "" not in found:
+        stored("".join(found))  # type: ignore[arg-type]
+        return found  # type: ignore[return-value]
+    return [_word(one) for one in found]
 
 
 def _word(found: object) -> str:

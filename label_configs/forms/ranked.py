@@ -21,7 +21,7 @@ def lists(region: Region, task: Filled) -> dict[str, list[int]]:
     named = {BARE: found} if isinstance(found, list) else found
     if not isinstance(named, dict) or not all(isinstance(ids, list) for ids in named.values()):
         raise ValueError(f"expected lists of candidates, found {quoted(found)}")
-    positions = {str(name): [task.position(_id(one)) for one in ids] for name, ids in named.items()}
+    positions = {str(name): _positions(ids, task) for name, ids in named.items()}
     together = [position for ids in positions.values() for position in ids]
     if len(set(together)) < len(together):
         raise ValueError(f"a candidate stands twice in {quoted(found)}")
@@ -35,6 +35,14 @@ def suggestion(name: str, lists: dict[str, list[str]]) -> dict[str, object]:
     """
     region = answers.region(name, "ranker", lists, to="cards")
     return {**region, "meta": {answers.SUGGESTED: region["value"]}}
+
+
+def _positions(ids: list[object], task: Filled) -> list[int]:
+    """The position of each, at once where all are plain ids of the task."""
+    try:
+        return [task.places[one] for one in ids]  # type: ignore[index]
+    except (KeyError, TypeError):
+        return [task.position(_id(one)) for one in ids]
 
 
 def _id(one: object) -> object:

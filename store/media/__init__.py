@@ -90,6 +90,14 @@ class Media:
             files.write(path, pictures.thumbnail(content, record.uri, self.settings.max_pixels, side))
         return path
 
+    def made(self, record: Item | Query) -> list[Path]:
+        """The files that this workspace keeps of a record's medium: its thumbnails, and the copy of a remote one."""
+        if not record.uri:
+            return []
+        stem = _name(self.read(record), "-*.webp")
+        copies = self._remote.copies(record.uri) if places.is_remote(record.uri) else []
+        return [*sorted(self._thumbs.glob(stem)), *copies]
+
     def missing(self, records: Iterable[Item | Query]) -> list[str]:
         """Media that records name and the workspace does not hold, a sentence each. Nothing is fetched."""
         problems = []

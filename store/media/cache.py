@@ -78,6 +78,11 @@ class Cache:
             pass
         return kept
 
+    def files(self, uri: str) -> list[Path]:
+        """What is kept under a URI: the record, and the copy that it names."""
+        record = self._record(uri)
+        return [path for path in (self._place(uri), self._blob(record.sha256)) if path.exists()] if record else []
+
     def _keep(self, uri: str, fetched: Fetched) -> bytes:
         sha256 = hashlib.sha256(fetched.content).hexdigest()
         files.write(self._blob(sha256), fetched.content)

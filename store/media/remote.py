@@ -51,6 +51,10 @@ class Remote:
         called = places.named(archive)
         return local.member(path, tars.find(path, name, called), f"{called}#{name}", self._settings.max_bytes)
 
+    def copies(self, uri: str) -> list[Path]:
+        """What the cache keeps of it."""
+        return self._cache.files(uri)
+
     def _document(self, uri: str) -> bytes | None:
         """One of Label Studio's local files, where they lie on this machine."""
         if not uri.startswith("/data/local-files/"):

@@ -9,22 +9,27 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from label_configs.errors import Mendable
+from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query
 from ls_retrieval import compose, ports
 from ml_backend import lifeline
 from ml_backend.encoders.base import NotReady
+from ml_backend.guard import Credentials, is_loopback
 from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync import projects
 from sync.fill import bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
+from sync.push import push
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,12 +37,23 @@ if TYPE_CHECKING:
 
     from sync.tasks import Row
 
-POLL = 15.0
-"""Seconds between two looks for bare tasks."""
+POLL = 5.0
+"""Seconds between two looks for bare tasks that are new."""
+_THOROUGH = 120
+"""Of so many looks one is at all tasks: what was given back meanwhile may be bare again."""
+_AT_ONCE = 50
+"""Bare tasks whose candidates are proposed before the first of them is filled."""
+WEBHOOK_SECRET = "LSR_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 _STOP = 10.0
 _RESTART = 1.0
 _GLANCE = 0.1
-_LOOPBACK = {"127.0.0.1", "localhost"}
+
+
+class _Looked(NamedTuple):
+    """Up to which task a project was looked at, and the bare ones of them that could not be filled."""
+
+    last: int = 0
+    left: Mapping[int, Query] = {}
 
 
 class Filler:
@@ -55,6 +71,7 @@ class Filler:
         self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
         self._url = secrets.find("LABEL_STUDIO_URL", environment)
         self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
+        self._looked: dict[int, _Looked] = {}
         self._presenters: dict[str, tuple[object, Presenter]] = {}
         self._said: dict[str, str] = {}
 
@@ -73,32 +90,72 @@ class Filler:
             return None
         presenter = self._presenter(name)
         with ExitStack() as stack:
-            try:
-                stack.enter_context(files.locked(self._locks / f"filling-{task_id}", "filling this task"))
-            except Mendable:
-                return None
+            stack.enter_context(suppress(files.Held))
+            stack.enter_context(self._lock(f"filling-{task_id}"))
             client = stack.enter_context(connected(self._url or "", self._key or ""))
             self._check(client, presenter)
-            return fill(client, presenter, task_id, partial(self._propose, presenter))
+            return fill(client, presenter, task_id, partial(self._propose_all, client, presenter))
+        return None
 
-    def project(self, project: int) -> None:
-        """Fill all bare tasks of a project that nobody works on; one that cannot be filled stops no other."""
+    def project(self, project: int, *, thorough: bool = False) -> None:
+        """Fill the bare tasks of a project that nobody works on; one that cannot be filled stops no other.
+
+        Looked at is what is new since the last time and what could not be filled then, or everything.
+        """
         name = self._name(project)
-        if name is not None:
-            presenter = self._presenter(name)
-            with connected(self._url or "", self._key or "") as client:
-                self._check(client, presenter)
-                for task_id in bare_tasks(client, presenter):
-                    with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
-                        fill(client, presenter, task_id, partial(self._propose, presenter))
+        if name is None:
+            return
+        presenter = self._presenter(name)
+        with self._lock(f"filling-project-{project}", wait=True), connected(self._url or "", self._key or "") as client:
+            self._check(client, presenter)
+            looked = _Looked() if thorough else self._looked.get(project, _Looked())
+            bare = bare_tasks(client, presenter, after=looked.last)
+            remaining, left = iter({**looked.left, **bare.queries}.items()), dict[int, Query]()
+            while some := dict(islice(remaining, _AT_ONCE)):
+                left |= self._fill_some(client, presenter, some)
+            self._looked[project] = _Looked(bare.last, left)
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
+        looks = 0
         while not stop.wait(POLL):
             with self._telling("no project was looked at"):
                 for project in self._workspace.settings.projects.values():
                     with self._telling(f"project {project.id} was not filled"):
-                        self.project(project.id)
+                        self.project(project.id, thorough=looks % _THOROUGH == 0)
+            looks += 1
+
+    def _fill_some(
+        self, client: "LabelStudio", presenter: Presenter, some: Mapping[int, Query | None]
+    ) -> dict[int, Query]:
+        """Fill bare tasks, once the candidates of all of them are known; gives back those that could not be."""
+        where, proposed = f"of project {presenter.project.id} was not filled", dict[Query, Pool]()
+        for task_id, query in some.items():
+            if query is not None and query not in proposed:
+                with self._telling(f"task {task_id} {where}", but=NotReady):
+                    proposed[query] = self._propose(presenter, query)
+        rest = {query: tasks for query, pool in proposed.items() if (tasks := _rest(presenter, query, pool))}
+        if rest:
+            with self._telling(f"the further screens of project {presenter.project.id} were not made"):
+                push(client, presenter.project, [task for tasks in rest.values() for task in tasks])
+                rest.clear()
+        proposed = {query: pool for query, pool in proposed.items() if query not in rest}
+        left = {task_id: query for task_id, query in some.items() if query is not None}
+        for task_id, query in some.items():
+            if query is None or query in proposed:
+                with self._telling(f"task {task_id} {where}"), suppress(files.Held), self._lock(f"filling-{task_id}"):
+                    fill(client, presenter, task_id, proposed.__getitem__)
+                    left.pop(task_id, None)
+        return left
+
+    def _propose_all(self, client: "LabelStudio", presenter: Presenter, query: Query) -> Pool:
+        """The pool of a query whose first screen is about to be filled; the others become tasks of their own."""
+        pool = self._propose(presenter, query)
+        rest = _rest(presenter, query, pool)
+        if rest:
+            with self._lock(f"filling-project-{presenter.project.id}"):
+                push(client, presenter.project, rest)
+        return pool
 
     @contextmanager
     def _telling(self, what: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -119,15 +176,25 @@ class Filler:
         else:
             self._said.pop(what, None)
 
+    def _lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[None]:
+        """A lock among the processes of this backend."""
+        return files.locked(self._locks / name, "filling this", wait=wait)
+
     def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
         projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())
 
     def _propose(self, presenter: Presenter, query: Query) -> Pool:
-        """Candidates for a query that Label Studio holds; it is kept with the others, and the rules for its answers."""
+        """Candidates for a query that Label Studio holds; it is kept with the others, and the rules for its answers.
+
+        Two queries that were imported under one id are told apart by their contents.
+        """
         self._workspace.keep_rules(presenter.rules)
         if query.query_id not in presenter.queries:
+            kept = corpus.live(self._workspace.queries, query.query_id)
+            if kept is not None and kept.content != query.content:
+                query = replace(query, query_id=corpus.bare_query_id(query.content))
             corpus.add_live(self._workspace.queries, query)
-        return self.retriever.propose(query, presenter.project.candidates)
+        return self.retriever.propose(query, presenter.project.candidates, presenter.arrange)
 
     def _presenter(self, name: str) -> Presenter:
         """The project's presenter, made anew when a file that it was made from has changed."""
@@ -144,21 +211,27 @@ class Filler:
         return next((name for name, one in projects.items() if one.id == project), None)
 
 
+def _rest(presenter: Presenter, query: Query, pool: Pool) -> list[Task]:
+    """All screens but the first. They are pushed before that one is filled: who is stopped in between does it again."""
+    return list(presenter.predicted(pool, query))[1:]
+
+
 def application() -> "Flask":
     """The app of one web worker, for gunicorn; its workspace and socket come from the environment."""
-    from ml_backend.app import Credentials, create_app
+    from ml_backend.app import create_app
 
     lifeline.hold(os.getppid())
-    filler, login = Filler(os.environ), _login(os.environ)
+    filler = Filler(os.environ)
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,
         wake=filler.project if filler.able else None,
-        credentials=Credentials(*login) if login else None,
+        credentials=_login(os.environ),
+        secret=secrets.find(WEBHOOK_SECRET),
     )
 
 
-def _login(environment: Mapping[str, str]) -> tuple[str, str] | None:
+def _login(environment: Mapping[str, str]) -> Credentials | None:
     """User and password that the backend asks for, where they are set."""
     user, password = secrets.find("BASIC_AUTH_USER", environment), secrets.find("BASIC_AUTH_PASS", environment)
     if bool(user) != bool(password):
@@ -167,7 +240,7 @@ def _login(environment: Mapping[str, str]) -> tuple[str, str] | None:
             why="Half of the credentials would protect nothing.",
             mend="Set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither.",
         )
-    return (user, password) if user and password else None
+    return Credentials(user, password) if user and password else None
 
 
 @contextmanager
@@ -180,25 +253,27 @@ def running_backend(
     to others without credentials, or a backend that does not come up.
     """
     given = {**os.environ, **(environment or {})}
-    if _login(given) is None and host not in _LOOPBACK:
+    if _login(given) is None and not is_loopback(host):
         raise Mendable(
             f"The backend does not listen on {host} without credentials.",
             why="Everybody who reaches it could read the corpus and write tasks.",
             mend="Set BASIC_AUTH_USER and BASIC_AUTH_PASS, or use --host 127.0.0.1.",
         )
+    secrets.find(WEBHOOK_SECRET, given)  # one that cannot be read is told here, not by every web worker
     port = ports.free(port, "the backend", host)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsr-"))) / "encoders"
         root = str(workspace.root.resolve())
         given |= {"LSR_WORKSPACE": root, "LSR_ENCODER_SOCKET": str(place), lifeline.VARIABLE: "stdin"}
         given["XDG_RUNTIME_DIR"] = str(place.parent)  # where gunicorn puts its control socket, one a user otherwise
         stack.enter_context(_running([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
-        gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", f"{host}:{port}"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", address]
         options = ["--workers", str(workers), "--threads", "4", "--timeout", "120", "--log-level", "warning"]
         ended = stack.enter_context(_running([*gunicorn, *options], given))
-        _await(ended, host, port)
+        _await(ended, address)
         stack.enter_context(_polling(Filler(given)))
-        yield f"http://{host}:{port}"
+        yield f"http://{address}"
 
 
 def serve(workspace: Workspace, host: str, port: int, workers: int) -> None:
@@ -265,7 +340,7 @@ def _polling(filler: Filler) -> Iterator[None]:
         stop.set()
 
 
-def _await(ended: threading.Event, host: str, port: int) -> None:
+def _await(ended: threading.Event, address: str) -> None:
     """Wait until the web workers answer."""
     import requests
 
@@ -274,7 +349,7 @@ def _await(ended: threading.Event, host: str, port: int) -> None:
         session.trust_env = False  # no proxy stands between this machine and itself
         while time.monotonic() < deadline and not ended.is_set():
             try:
-                session.get(f"http://{host}:{port}/health", timeout=1).raise_for_status()
+                session.get(f"http://{address}/health", timeout=1).raise_for_status()
             except requests.RequestException:
                 time.sleep(_GLANCE)
             else:

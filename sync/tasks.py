@@ -1,10 +1,16 @@
-"""Reading a project's tasks page by page, completely even while people go on working in it."""
+"""Reading a project's tasks page by page, completely even while people go on working in it.
+
+Of a task whose `data` are no object Label Studio shows nothing, nor of any page that it stands on. Such tasks are
+broken: they are looked for when a page fails, and left out.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from label_configs.errors import Mendable
 from sync.label_studio import explained
 
 if TYPE_CHECKING:
@@ -13,14 +19,24 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 BEGINNING = "1970-01-01T00:00:00.000000Z"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_LAST = 2**62
+_NAMES = ("id", "data", "meta", "annotations", "total_annotations", "cancelled_annotations", "draft_exists")
 _LIGHT = "id,data,meta,total_annotations,cancelled_annotations,draft_exists"
 
 
-def listing(client: "LabelStudio", project: int, *, page_size: int = 500) -> Iterator[Row]:
-    """All tasks with `data`, `meta` and what `busy` needs, in the order of their ids."""
-    doing = f"listing the tasks of project {project}"
-    for page in _by_id(client, project, doing, [], page_size, include=_LIGHT):
+def listing(client: "LabelStudio", project: int, *, after: int = 0, page_size: int = 500) -> Iterator[Row]:
+    """All tasks with `data`, `meta` and what `busy` needs, in the order of their ids; then broken ones, without data.
+
+    after: an id; only tasks beyond it are listed.
+    """
+    doing, gone, beyond = (
+        f"listing the tasks of project {project}",
+        list[int](),
+        _filter("id", "greater", "Number", after),
+    )
+    for page in _by_id(client, project, doing, [beyond], page_size, gone, include=_LIGHT):
         yield from page
+    yield from ({**dict.fromkeys(_NAMES), "id": task_id} for task_id in gone if task_id > after)
 
 
 def one(client: "LabelStudio", project: int, task_id: int) -> Row | None:
@@ -33,6 +49,29 @@ def one(client: "LabelStudio", project: int, task_id: int) -> Row | None:
     return rows[0] if rows else None
 
 
+def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list[int]:
+    """The ids of the tasks that Label Studio cannot show."""
+    found, after, size = list[int](), 0, page_size
+
+    def shown(after: int, size: int, upto: int = _LAST, tries: int = 0) -> list[Row] | None:
+        doing, options = f"looking for broken tasks in project {project}", {"max_retries": tries}
+        bounds = [_filter("id", "greater", "Number", after), _filter("id", "less_or_equal", "Number", upto)]
+        return _shown(client, project, doing, bounds, "tasks:id", size, include="id", request_options=options)
+
+    while True:
+        rows = shown(after, size)
+        if rows is not None and len(rows) < size:
+            return found
+        if rows is not None:
+            after = rows[-1]["id"]
+        elif size > 1:
+            size //= 2
+        else:
+            bad = _first(after, partial(shown, after, 1))
+            found += [bad] if shown(bad - 1, 1, bad, tries=2) is None else []
+            after, size = bad, page_size
+
+
 def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 100) -> Iterator[list[Row]]:
     """Pages of the tasks whose `updated_at` is `since` or later, oldest change first, annotations included.
 
@@ -40,10 +79,10 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
     the end and none is passed over; where a whole page changed at one time, all of that time are read by their ids. A
     task may come twice.
     """
-    doing, later = f"reading the answers of project {project}", "greater_or_equal"
+    doing, later, gone = f"reading the answers of project {project}", "greater_or_equal", list[int]()
     while True:
         after = _filter("updated_at", later, "Datetime", since)
-        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, fields="all")
+        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, fields="all")
         if rows:
             yield rows
         if len(rows) < page_size:
@@ -51,7 +90,7 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
         last, later = str(rows[-1]["updated_at"]), "greater_or_equal"
         if last == since:
             at = [_filter("updated_at", f"{side}_or_equal", "Datetime", since) for side in ("greater", "less")]
-            yield from _by_id(client, project, doing, at, page_size, fields="all")
+            yield from _by_id(client, project, doing, at, page_size, gone, fields="all")
             later = "greater"
         since = last
 
@@ -62,13 +101,19 @@ def busy(task: Row) -> bool:
 
 
 def _by_id(
-    client: "LabelStudio", project: int, doing: str, filters: list[Row], page_size: int, **fields: Any
+    client: "LabelStudio",
+    project: int,
+    doing: str,
+    filters: list[Row],
+    page_size: int,
+    gone: list[int],
+    **fields: Any,
 ) -> Iterator[list[Row]]:
     """Pages of the tasks that the filters let through, by their ids: what is deleted or changed shifts no page."""
     after = 0
     while True:
         more = [*filters, _filter("id", "greater", "Number", after)]
-        rows = _page(client, project, doing, more, "tasks:id", page_size, **fields)
+        rows = _page(client, project, doing, more, "tasks:id", page_size, gone, **fields)
         if rows:
             yield rows
         if len(rows) < page_size:
@@ -77,12 +122,60 @@ def _by_id(
 
 
 def _page(
-    client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
+    client: "LabelStudio",
+    project: int,
+    doing: str,
+    filters: list[Row],
+    order: str,
+    size: int,
+    gone: list[int] | None = None,
+    **fields: Any,
 ) -> list[Row]:
+    """A page. gone: broken tasks, which are left out where that may be; those that are found are added to it."""
+    rows = _shown(client, project, doing, [*filters, *_without(gone)], order, size, **fields)
+    if rows is None and gone is not None:
+        gone += [task_id for task_id in broken(client, project) if task_id not in gone]
+        rows = _shown(client, project, doing, [*filters, *_without(gone)], order, size, **fields)
+    if rows is None:
+        raise Mendable(
+            f"Label Studio fails while {doing}.",
+            why="Somebody has given a task data that are no object.",
+            mend="Delete the task through the API: Label Studio answers 500, and does it.",
+        )
+    return rows
+
+
+def _shown(
+    client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
+) -> list[Row] | None:
+    """A page, or None where Label Studio fails to show it."""
+    from label_studio_sdk.core.api_error import ApiError
+
     query = json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [order]})
     with explained(doing):
-        page: Any = client.tasks.list(project=project, page=1, page_size=size, query=query, **fields)
+        try:
+            page: Any = client.tasks.list(project=project, page=1, page_size=size, query=query, **fields)
+        except ApiError as error:
+            if error.status_code == 500:
+                return None
+            raise
     return [_row(task) for task in page.items or []]
+
+
+def _first(after: int, holds: Callable[[int], object | None]) -> int:
+    """The smallest id above `after` up to which a page fails. holds: what is shown up to an id, None where it fails."""
+    reach = 1
+    while holds(after + reach) is not None:
+        reach *= 2
+    low, high = after + reach // 2, after + reach
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) is not None else (low, middle)
+    return high
+
+
+def _without(gone: Iterable[int] | None) -> list[Row]:
+    return [_filter("id", "not_equal", "Number", task_id) for task_id in gone or ()]
 
 
 def _filter(column: str, operator: str, kind: str, value: object) -> Row:
@@ -91,8 +184,7 @@ def _filter(column: str, operator: str, kind: str, value: object) -> Row:
 
 def _row(task: Any) -> Row:
     """A task of the SDK as the fields that are used here."""
-    names = ("id", "data", "meta", "annotations", "total_annotations", "cancelled_annotations", "draft_exists")
-    return {name: getattr(task, name, None) for name in names} | {"updated_at": _stamp(task.updated_at)}
+    return {name: getattr(task, name, None) for name in _NAMES} | {"updated_at": _stamp(task.updated_at)}
 
 
 def _stamp(time: datetime | str | None) -> str | None:

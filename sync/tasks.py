@@ -140,7 +140,8 @@ def _page(
         raise Mendable(
             f"Label Studio fails while {doing}.",
             why="Somebody has given a task data that are no object.",
-            mend="Delete the task through the API: Label Studio answers 500, and does it.",
+            mend=f"Delete it: POST /api/dm/actions?id=delete_tasks&project={project} with "
+            '{"selectedItems": {"all": false, "included": [ID]}}. Label Studio answers 500, and does it.',
         )
     return rows
 

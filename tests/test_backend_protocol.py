@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from label_configs.errors import Mendable, Unreadable
+from label_configs.forms import answers, graded
 from label_configs.forms.envelope import is_filled
-from label_configs.records import Query
+from label_configs.records import Pool, Query
 from ml_backend import protocol
 from ml_backend.app import create_app
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import NotReady
 from ml_backend.guard import Credentials, Guard
 from ml_backend.protocol import PredictRequest, Task
+from ml_backend.ranker import Ranker
 from ml_backend.retriever import Retriever
 from store import pools
 from store.workspace import Workspace
@@ -257,6 +260,73 @@ def test_a_worker_sees_pools_that_another_appends_meanwhile(
     assert predict()(task) is None
     path.write_bytes(content)
     assert predict()(task) is not None
+
+
+def test_a_prediction_that_label_studio_would_not_survive_is_left_out_and_said_once(
+    retriever: Retriever, task: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Ranker, "certainty", lambda self, candidates: float("nan"))
+    assert [retriever.predictor()(task) for _ in range(3)] == [None] * 3
+    assert [record.message for record in caplog.records] == [
+        "task 1 gets no prediction: expected a finite score, found nan"
+    ]
+
+
+def test_a_context_scores_the_cards_by_those_that_answer(retriever: Retriever, task: dict[str, Any]) -> None:
+    plain, closer = retriever.predictor()(task), retriever.closer()
+    assert closer(task, {}) == closer(task, {"result": []}) == plain
+    liked = closer(task, {"result": [graded.answer(2, "3"), graded.answer(0, "0")]})
+    assert liked is not None
+    grades = [int(region["value"]["choices"][0]) for region in liked["result"]]
+    assert grades[2] == max(grades)
+    assert liked["score"] != (plain or {})["score"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"result": [answers.region("better", "text", ["in words"])]},  # while no encoder answers
+        {"result": [{"from_name": "rel_9"}, 5, None, {}]},
+        {"result": "x"},
+        {"result": {"x": []}},
+        {"other": [1]},
+    ],
+)
+def test_a_context_that_cannot_be_taken_up_gets_what_is_predicted_anyway(
+    retriever: Retriever, task: dict[str, Any], context: dict[str, Any]
+) -> None:
+    assert retriever.closer()(task, context) == retriever.predictor()(task)
+    assert retriever.closer()({"id": 1, "data": {}, "meta": {}}, context) is None
+    assert retriever.closer()(changed(task, assisted=False), context) is None
+
+
+def test_a_query_that_has_a_pool_keeps_it(retriever: Retriever, tiny_workspace: Workspace) -> None:
+    """Whoever imports a query that was pooled already gets the first screen of that pool."""
+    from ls_retrieval import compose
+    from store import settings
+
+    settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3, candidates="image"))
+    compose.make_pools(tiny_workspace, "main")
+    before = pools.load(tiny_workspace.pools)
+    query = Query(query_id="q-red", text="a red thing")
+    proposed = retriever.propose(query, "image")
+    assert len(proposed.candidates) == 8
+    assert before[proposed.pool_id] == proposed
+    assert pools.load(tiny_workspace.pools) == before
+
+
+def test_the_order_that_a_project_shows_is_the_order_of_the_kept_pool(
+    retriever: Retriever, tiny_workspace: Workspace
+) -> None:
+    query = Query(query_id="q-red", text="a red thing")
+
+    def best_first(pool: Pool) -> Pool:
+        return replace(pool, candidates=tuple(sorted(pool.candidates, key=lambda c: -c.score)))
+
+    shuffled, ranked = retriever.propose(query, "image"), retriever.propose(query, "image", best_first)
+    assert shuffled.pool_id != ranked.pool_id
+    assert sorted(c.doc_id for c in shuffled.candidates) == sorted(c.doc_id for c in ranked.candidates)
+    assert set(pools.load(tiny_workspace.pools)) == {shuffled.pool_id, ranked.pool_id}
 
 
 def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_workspace: Workspace) -> None:

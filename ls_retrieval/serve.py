@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -26,7 +26,7 @@ from ml_backend.guard import Credentials, is_loopback
 from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync import projects
-from sync.fill import bare_tasks, fill
+from sync.fill import bare_tasks, fill, keep_prediction
 from sync.label_studio import connected
 from sync.present import Presenter
 from sync.push import push
@@ -140,13 +140,24 @@ class Filler:
                 push(client, presenter.project, [task for tasks in rest.values() for task in tasks])
                 rest.clear()
         proposed = {query: pool for query, pool in proposed.items() if query not in rest}
-        left = {task_id: query for task_id, query in some.items() if query is not None}
+        left, filled = {task_id: query for task_id, query in some.items() if query is not None}, list["Row"]()
         for task_id, query in some.items():
             if query is None or query in proposed:
                 with self._telling(f"task {task_id} {where}"), suppress(files.Held), self._lock(f"filling-{task_id}"):
-                    fill(client, presenter, task_id, proposed.__getitem__)
+                    task = fill(client, presenter, task_id, proposed.__getitem__)
+                    filled += [task] if task is not None else []
                     left.pop(task_id, None)
+        with self._telling(f"predictions of project {presenter.project.id} were not stored"):
+            self._keep_predictions(client, presenter, filled)
         return left
+
+    def _keep_predictions(self, client: "LabelStudio", presenter: Presenter, filled: Sequence["Row"]) -> None:
+        """Store what is predicted for tasks of a blind project, for the Data Manager: nobody else asks for it there."""
+        predict = self.retriever.predictor()
+        for task in filled if presenter.project.mode == "blind" else ():
+            prediction = None if task["total_predictions"] else predict(task)
+            if prediction is not None:
+                keep_prediction(client, int(task["id"]), prediction)
 
     def _propose_all(self, client: "LabelStudio", presenter: Presenter, query: Query) -> Pool:
         """The pool of a query whose first screen is about to be filled; the others become tasks of their own."""

@@ -4,14 +4,14 @@ Only a task without annotation or draft is touched: Label Studio replaces `data`
 is answering saves the stale task over it. What was written is read back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import is_filled
 from label_configs.records import Pool, Query
 from store.corpus import bare_query_id
-from sync.label_studio import explained
+from sync.label_studio import ONCE, explained
 from sync.present import Presenter
 from sync.tasks import Row, busy, listing, one
 
@@ -44,6 +44,12 @@ def fill(client: "LabelStudio", presenter: Presenter, task_id: int, propose: Pro
         if task is None or (task["data"] == data and task["meta"] == meta):
             return task
     raise Mendable(f"Task {task_id} does not keep its candidates.", mend="Close it in the browser and try again.")
+
+
+def keep_prediction(client: "LabelStudio", task_id: int, prediction: Mapping[str, Any]) -> None:
+    """Store one prediction. Label Studio's bulk import drops those of a Repeater, and says nothing."""
+    with explained(f"storing the prediction of task {task_id}"):
+        client.predictions.create(task=task_id, request_options=ONCE, **prediction)
 
 
 class Bare(NamedTuple):

@@ -20,8 +20,9 @@ Row = dict[str, Any]
 BEGINNING = "1970-01-01T00:00:00.000000Z"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _LAST = 2**62
-_NAMES = ("id", "data", "meta", "annotations", "total_annotations", "cancelled_annotations", "draft_exists")
-_LIGHT = "id,data,meta,total_annotations,cancelled_annotations,draft_exists"
+_STATE = ("total_annotations", "cancelled_annotations", "draft_exists", "total_predictions")
+_NAMES = ("id", "data", "meta", "annotations", *_STATE)
+_LIGHT = ",".join(("id", "data", "meta", *_STATE))
 
 
 def listing(client: "LabelStudio", project: int, *, after: int = 0, page_size: int = 500) -> Iterator[Row]:

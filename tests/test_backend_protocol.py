@@ -23,7 +23,7 @@ from ml_backend import protocol
 from ml_backend.app import create_app
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import NotReady
-from ml_backend.guard import Credentials, Guard
+from ml_backend.guard import Credentials, Guard, is_loopback
 from ml_backend.protocol import PredictRequest, Task
 from ml_backend.ranker import Ranker
 from ml_backend.retriever import Retriever
@@ -457,6 +457,17 @@ def test_without_credentials_only_this_machine_is_answered(retriever: Retriever,
         assert client.get("/versions", headers={"Host": other}).status_code == 403
     known = create_app(retriever, credentials=CREDENTIALS).test_client()
     assert known.get("/versions", headers={"Host": "backend:9090", **login()}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        *((host, True) for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost")),
+        *((host, False) for host in ("", "0.0.0.0", "::", "10.0.0.1", "backend", "127.0.0.1.example")),  # noqa: S104
+    ],
+)
+def test_which_addresses_are_this_machines_alone(host: str, alone: bool) -> None:
+    assert is_loopback(host) is alone
 
 
 def test_who_guesses_passwords_is_not_listened_to_for_a_minute() -> None:

@@ -129,27 +129,37 @@ class Filler:
         self, client: "LabelStudio", presenter: Presenter, some: Mapping[int, Query | None]
     ) -> dict[int, Query]:
         """Fill bare tasks, once the candidates of all of them are known; gives back those that could not be."""
-        where, proposed = f"of project {presenter.project.id} was not filled", dict[Query, Pool]()
+        where, proposed = f"of project {presenter.project.id} was not filled", self._proposed(client, presenter, some)
+        left, filled = {task_id: query for task_id, query in some.items() if query is not None}, list["Row"]()
+
+        def pool(query: Query) -> Pool:  # of one that was changed meanwhile nothing is known yet
+            return proposed[query] if query in proposed else self._propose_all(client, presenter, query)
+
+        for task_id, query in some.items():
+            if query is None or query in proposed:
+                with self._telling(f"task {task_id} {where}"), suppress(files.Held), self._lock(f"filling-{task_id}"):
+                    task = fill(client, presenter, task_id, pool)
+                    filled += [task] if task is not None else []
+                    left.pop(task_id, None)
+        with self._telling(f"predictions of project {presenter.project.id} were not stored"):
+            self._keep_predictions(client, presenter, filled)
+        return left
+
+    def _proposed(
+        self, client: "LabelStudio", presenter: Presenter, some: Mapping[int, Query | None]
+    ) -> dict[Query, Pool]:
+        """The pools of bare tasks' queries, as far as there can be any; all screens but their first are pushed."""
+        proposed: dict[Query, Pool] = {}
         for task_id, query in some.items():
             if query is not None and query not in proposed:
-                with self._telling(f"task {task_id} {where}", but=NotReady):
+                with self._telling(f"task {task_id} of project {presenter.project.id} was not filled", but=NotReady):
                     proposed[query] = self._propose(presenter, query)
         rest = {query: tasks for query, pool in proposed.items() if (tasks := _rest(presenter, query, pool))}
         if rest:
             with self._telling(f"the further screens of project {presenter.project.id} were not made"):
                 push(client, presenter.project, [task for tasks in rest.values() for task in tasks])
                 rest.clear()
-        proposed = {query: pool for query, pool in proposed.items() if query not in rest}
-        left, filled = {task_id: query for task_id, query in some.items() if query is not None}, list["Row"]()
-        for task_id, query in some.items():
-            if query is None or query in proposed:
-                with self._telling(f"task {task_id} {where}"), suppress(files.Held), self._lock(f"filling-{task_id}"):
-                    task = fill(client, presenter, task_id, proposed.__getitem__)
-                    filled += [task] if task is not None else []
-                    left.pop(task_id, None)
-        with self._telling(f"predictions of project {presenter.project.id} were not stored"):
-            self._keep_predictions(client, presenter, filled)
-        return left
+        return {query: pool for query, pool in proposed.items() if query not in rest}
 
     def _keep_predictions(self, client: "LabelStudio", presenter: Presenter, filled: Sequence["Row"]) -> None:
         """Store what is predicted for tasks of a blind project, for the Data Manager: nobody else asks for it there."""

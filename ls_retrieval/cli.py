@@ -193,7 +193,8 @@ def pool(
     hard: Annotated[int | None, typer.Option(min=0, help="Of them mined hard negatives.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of draws and display order.")] = None,
     top_up: Annotated[
-        bool, typer.Option("--top-up", help="Another round of what the corpus has gained since.")
+        bool,
+        typer.Option("--top-up", help="Another round: what the corpus has gained, and what annotators match better."),
     ] = False,
     dry_run: DryRun = False,
 ) -> None:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from label_configs import rules as rules_file
 from label_configs.errors import Mendable, Unreadable
+from label_configs.forms.answers import BETTER
 from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query
 from ls_retrieval.progress import bar, say
 from store import files, pools, secrets, settings
+from store.judgments import Table
 from store.media import Media
+from store.settings import Project
 from store.workspace import Workspace
 from sync.present import Presenter
 
@@ -67,13 +70,13 @@ def _own(workspace: Workspace, name: str, environ: Mapping[str, str]) -> str | N
 
 
 @contextmanager
-def label_studio() -> Iterator["LabelStudio"]:
+def label_studio(environ: Mapping[str, str] = os.environ) -> Iterator["LabelStudio"]:
     """The Label Studio that the environment names."""
     from sync.label_studio import connected
 
     why = "The command talks to Label Studio."
-    url = secrets.need("LABEL_STUDIO_URL", why)
-    with connected(url, secrets.need("LABEL_STUDIO_API_KEY", why)) as client:
+    url = secrets.need("LABEL_STUDIO_URL", why, environ)
+    with connected(url, secrets.need("LABEL_STUDIO_API_KEY", why, environ)) as client:
         yield client
 
 
@@ -181,8 +184,9 @@ def make_pools(
 ) -> Made:
     """Make the pools of a project's queries that have none yet: queries and candidates of its modalities alone.
 
-    given: settings of [pool] that differ this time. top_up: another round as well, of what the corpus has gained, for
-    the queries that have pools. dry_run: write nothing. Who is stopped goes on where the last whole part ended.
+    given: settings of [pool] that differ this time. top_up: another round as well, of what the corpus has gained and of
+    what annotators know to match better, for the queries that have pools. dry_run: write nothing.
+    Who is stopped goes on where the last whole part ended.
     """
     from ml_backend import library
     from ml_backend.rounds import Rounds, prepared
@@ -201,15 +205,33 @@ def make_pools(
     there = len(have.keys() & {query.query_id for query in asked})
     if not todo:
         return Made(0, there, [], {})
-    opened = library.open_collection(workspace, wanted.candidates, library.not_indexed, asked=wanted.query)
+    better = _better(workspace, wanted) if top_up else {}
+    encode = library.encoding(workspace) if better else library.not_indexed
+    opened = library.open_collection(workspace, wanted.candidates, encode, asked=wanted.query)
     rounds = Rounds(workspace.pools, prepared(workspace, opened), wanted.candidates, chosen)
-    made = _pool(rounds, todo, have, dry_run=dry_run)
+    made = _pool(rounds, todo, have, better, dry_run=dry_run)
     if len(made.left_out) == len(asked):
         raise Mendable("No query has a pool.", problems=made.left_out[:20])
     return made._replace(there=there)
 
 
-def _pool(rounds: "Rounds", queries: Sequence[Query], have: Mapping[str, pools.Rounds], *, dry_run: bool) -> Made:
+def _better(workspace: Workspace, project: Project) -> dict[str, list[str]]:
+    """By query_id what the project's annotators wrote that they know to match better, in the order of the answers."""
+    found: dict[str, list[str]] = {}
+    for judgment in Table(workspace.judgments / str(project.id)).current():
+        if judgment.kind == "flag" and judgment.value == BETTER and judgment.note.strip():
+            found.setdefault(judgment.query_id, []).append(" ".join(judgment.note.split()))
+    return found
+
+
+def _pool(
+    rounds: "Rounds",
+    queries: Sequence[Query],
+    have: Mapping[str, pools.Rounds],
+    better: Mapping[str, Sequence[str]],
+    *,
+    dry_run: bool,
+) -> Made:
     """Make the next pool of each query, and keep them part by part; a sentence for each query that cannot be read."""
     made, left_out, makeup = 0, list[str](), Counter[tuple[str, str]]()
     if not dry_run:
@@ -219,7 +241,7 @@ def _pool(rounds: "Rounds", queries: Sequence[Query], have: Mapping[str, pools.R
             proposed: list[Proposed] = []
             for query in queries[start : start + _PART]:
                 try:
-                    found = rounds.next(query, have.get(query.query_id))
+                    found = rounds.next(query, have.get(query.query_id), better.get(query.query_id, ()))
                     proposed += [found] if found else []
                 except Unreadable as error:
                     left_out.append(f"{query.query_id}: {error.line}")

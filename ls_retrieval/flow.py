@@ -1,5 +1,6 @@
 """The commands that move data: push, pull, export."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -55,10 +56,11 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
     return pushed
 
 
-def pull(workspace: Workspace, project: str) -> Pulled:
+def pull(workspace: Workspace, project: str, environ: Mapping[str, str] = os.environ) -> Pulled:
     """Read what is new of a project."""
     chosen, table, rules_of, key = _reading(workspace, project)
-    with compose.label_studio() as client, bar("Pulling answers", pulling.first(client, chosen, table)) as advance:
+    doing = "Pulling answers"
+    with compose.label_studio(environ) as client, bar(doing, pulling.first(client, chosen, table)) as advance:
         return pulling.pull(client, chosen, table, rules_of, key, advance=advance)
 
 

@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 def free(port: int, purpose: str, host: str = LOOPBACK) -> int:
     """The port, seen to be free on that address; 0 lets the system choose. Raises Mendable where it is taken."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections are no listeners
         try:
             probe.bind((host, port))

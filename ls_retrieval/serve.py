@@ -1,4 +1,4 @@
-"""The ML backend in service: an encoder process, web workers, and the poll that fills bare tasks."""
+"""The ML backend in service: an encoder process, web workers, and the threads that fill bare tasks and pull answers."""
 
 import os
 import signal
@@ -7,164 +7,48 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_configs.errors import Mendable
-from label_configs.records import Pool, Query
 from ls_retrieval import compose, ports
+from ls_retrieval.filling import Filler
+from ls_retrieval.gathering import Gatherer
 from ml_backend import lifeline
-from ml_backend.encoders.base import NotReady
-from store import corpus, files, secrets
+from ml_backend.guard import Credentials, is_loopback
+from store import secrets, wake
 from store.workspace import Workspace
-from sync import projects
-from sync.fill import bare_tasks, fill
-from sync.label_studio import connected
-from sync.present import Presenter
 
 if TYPE_CHECKING:
     from flask import Flask
-    from label_studio_sdk import LabelStudio
 
-    from sync.tasks import Row
 
-POLL = 15.0
-"""Seconds between two looks for bare tasks."""
+WEBHOOK_SECRET = "LSR_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 _STOP = 10.0
 _RESTART = 1.0
 _GLANCE = 0.1
-_LOOPBACK = {"127.0.0.1", "localhost"}
-
-
-class Filler:
-    """Fills bare tasks of the workspace's projects, where the environment names a Label Studio.
-
-    environment: holds LSR_WORKSPACE, LSR_ENCODER_SOCKET, and for filling LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.
-    """
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        from ml_backend.encoder_service import RemoteEncoders
-        from ml_backend.retriever import Retriever
-
-        self._workspace = Workspace(Path(environment["LSR_WORKSPACE"]))
-        self.retriever = Retriever(self._workspace.root, RemoteEncoders(Path(environment["LSR_ENCODER_SOCKET"])))
-        self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
-        self._url = secrets.find("LABEL_STUDIO_URL", environment)
-        self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
-        self._presenters: dict[str, tuple[object, Presenter]] = {}
-        self._said: dict[str, str] = {}
-
-    @property
-    def able(self) -> bool:
-        """Whether there is a Label Studio to write to."""
-        return bool(self._url and self._key)
-
-    def task(self, project: int, task_id: int) -> "Row | None":
-        """Fill the one task that somebody is opening; None while it is being filled already.
-
-        Label Studio asks about a task whenever it is read through its API, by the filling itself too.
-        """
-        name = self._name(project)
-        if name is None:
-            return None
-        presenter = self._presenter(name)
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(files.locked(self._locks / f"filling-{task_id}", "filling this task"))
-            except Mendable:
-                return None
-            client = stack.enter_context(connected(self._url or "", self._key or ""))
-            self._check(client, presenter)
-            return fill(client, presenter, task_id, partial(self._propose, presenter))
-
-    def project(self, project: int) -> None:
-        """Fill all bare tasks of a project that nobody works on; one that cannot be filled stops no other."""
-        name = self._name(project)
-        if name is not None:
-            presenter = self._presenter(name)
-            with connected(self._url or "", self._key or "") as client:
-                self._check(client, presenter)
-                for task_id in bare_tasks(client, presenter):
-                    with self._telling(f"task {task_id} of project {project} was not filled", but=NotReady):
-                        fill(client, presenter, task_id, partial(self._propose, presenter))
-
-    def learn(self, project: int) -> None:
-        """Learn from the judgments of a project as they were last pulled; those of no project of ours teach nothing."""
-        if self._name(project) is not None:
-            compose.learn(self._workspace, project)
-
-    def poll(self, stop: threading.Event) -> None:
-        """Fill all projects, now and again, until told to stop."""
-        while not stop.wait(POLL):
-            with self._telling("no project was looked at"):
-                for project in self._workspace.settings.projects.values():
-                    with self._telling(f"project {project.id} was not filled"):
-                        self.project(project.id)
-
-    @contextmanager
-    def _telling(self, what: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
-        """Go on whatever happens: what can be mended is said in a sentence, a defect with its traceback.
-
-        What the poll meets again each time is said once, until it is mended or another reason stands in its place.
-        but: what goes on upwards, since it would happen to all that follows.
-        """
-        try:
-            yield
-        except but:
-            raise
-        except Exception as error:
-            why = f" {error}" if isinstance(error, Mendable) else f"\n{traceback.format_exc()}"
-            if self._said.get(what) != why:
-                self._said[what] = why
-                print(f"{what}:{why}", file=sys.stderr, flush=True)
-        else:
-            self._said.pop(what, None)
-
-    def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
-        projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())
-
-    def _propose(self, presenter: Presenter, query: Query) -> Pool:
-        """Candidates for a query that Label Studio holds; it is kept with the others, and the rules for its answers."""
-        self._workspace.keep_rules(presenter.rules)
-        if query.query_id not in presenter.queries:
-            corpus.add_live(self._workspace.queries, query)
-        return self.retriever.propose(query, presenter.project.candidates)
-
-    def _presenter(self, name: str) -> Presenter:
-        """The project's presenter, made anew when a file that it was made from has changed."""
-        there = self._workspace
-        sources = (there.rules_path, there.settings_path, there.corpus, there.queries, there.index / "current.json")
-        seen = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in sources]
-        kept = self._presenters.get(name)
-        if kept is None or kept[0] != seen:
-            kept = self._presenters[name] = (seen, compose.presenter(there, name))
-        return kept[1]
-
-    def _name(self, project: int) -> str | None:
-        projects = self._workspace.settings.projects
-        return next((name for name, one in projects.items() if one.id == project), None)
 
 
 def application() -> "Flask":
     """The app of one web worker, for gunicorn; its workspace and socket come from the environment."""
-    from ml_backend.app import Credentials, create_app
+    from ml_backend.app import create_app
 
     lifeline.hold(os.getppid())
-    filler, login = Filler(os.environ), _login(os.environ)
+    filler = Filler(os.environ)
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,
         wake=filler.project if filler.able else None,
-        learn=filler.learn,
-        credentials=Credentials(*login) if login else None,
+        heard=lambda _: wake.ring(filler.workspace.root),
+        train=filler.learn,
+        credentials=_login(os.environ),
+        secret=secrets.find(WEBHOOK_SECRET),
     )
 
 
-def _login(environment: Mapping[str, str]) -> tuple[str, str] | None:
+def _login(environment: Mapping[str, str]) -> Credentials | None:
     """User and password that the backend asks for, where they are set."""
     user, password = secrets.find("BASIC_AUTH_USER", environment), secrets.find("BASIC_AUTH_PASS", environment)
     if bool(user) != bool(password):
@@ -173,7 +57,7 @@ def _login(environment: Mapping[str, str]) -> tuple[str, str] | None:
             why="Half of the credentials would protect nothing.",
             mend="Set both BASIC_AUTH_USER and BASIC_AUTH_PASS, or neither.",
         )
-    return (user, password) if user and password else None
+    return Credentials(user, password) if user and password else None
 
 
 @contextmanager
@@ -186,13 +70,15 @@ def running_backend(
     to others without credentials, or a backend that does not come up.
     """
     given = {**os.environ, **(environment or {})}
-    if _login(given) is None and host not in _LOOPBACK:
+    if _login(given) is None and not is_loopback(host):
         raise Mendable(
             f"The backend does not listen on {host} without credentials.",
             why="Everybody who reaches it could read the corpus and write tasks.",
             mend="Set BASIC_AUTH_USER and BASIC_AUTH_PASS, or use --host 127.0.0.1.",
         )
+    secrets.find(WEBHOOK_SECRET, given)  # one that cannot be read is told here, not by every web worker
     port = ports.free(port, "the backend", host)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsr-"))) / "encoders"
         root = str(workspace.root.resolve())
@@ -200,12 +86,12 @@ def running_backend(
         given |= {"LSR_WEBHOOK_SECRET": secret} if (secret := compose.webhook_secret(workspace, given)) else {}
         given["XDG_RUNTIME_DIR"] = str(place.parent)  # where gunicorn puts its control socket, one a user otherwise
         stack.enter_context(_running([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
-        gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", f"{host}:{port}"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", address]
         options = ["--workers", str(workers), "--threads", "4", "--timeout", "120", "--log-level", "warning"]
         ended = stack.enter_context(_running([*gunicorn, *options], given))
-        _await(ended, host, port)
-        stack.enter_context(_polling(Filler(given)))
-        yield f"http://{host}:{port}"
+        _await(ended, address)
+        stack.enter_context(_going_on(workspace, given))
+        yield f"http://{address}"
 
 
 def serve(workspace: Workspace, host: str, port: int, workers: int) -> None:
@@ -261,18 +147,18 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
 
 
 @contextmanager
-def _polling(filler: Filler) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=filler.poll, args=(stop,), daemon=True)
-    if filler.able:
-        thread.start()
+def _going_on(workspace: Workspace, environment: Mapping[str, str]) -> Iterator[None]:
+    """Fill bare tasks and pull answers for as long as the block runs, where there is a Label Studio to talk to."""
+    stop, filler = threading.Event(), Filler(environment)
+    for work in (filler.poll, Gatherer(workspace, environment).gather) if filler.able else ():
+        threading.Thread(target=work, args=(stop,), daemon=True).start()
     try:
         yield
     finally:
         stop.set()
 
 
-def _await(ended: threading.Event, host: str, port: int) -> None:
+def _await(ended: threading.Event, address: str) -> None:
     """Wait until the web workers answer."""
     import requests
 
@@ -281,7 +167,7 @@ def _await(ended: threading.Event, host: str, port: int) -> None:
         session.trust_env = False  # no proxy stands between this machine and itself
         while time.monotonic() < deadline and not ended.is_set():
             try:
-                session.get(f"http://{host}:{port}/health", timeout=1).raise_for_status()
+                session.get(f"http://{address}/health", timeout=1).raise_for_status()
             except requests.RequestException:
                 time.sleep(_GLANCE)
             else:

@@ -1,52 +1,54 @@
 """The Flask app: authentication, limits and errors around the pure functions of the protocol."""
 
-import hmac
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from flask import Flask, Response, abort, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, Unauthorized
 
 from label_configs.errors import Mendable, Unreadable
 from ml_backend import protocol, ui
 from ml_backend.encoders.base import NotReady
+from ml_backend.guard import Credentials, Guard
 from ml_backend.protocol import Fill
 from ml_backend.retriever import Retriever
 
 _MAX_BODY = 128 * 1024 * 1024
-_WAKING, _TRAINING = "TASKS_CREATED", "START_TRAINING"
+_ANSWERS = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
+_REALM = 'Basic realm="ls-retrieval"'
+Act = Callable[[int], None]
+"""What is done for a project after the answer."""
 log = logging.getLogger(__name__)
-
-
-class Credentials(NamedTuple):
-    """Basic authentication as Label Studio sends it. Its automatic webhook cannot send it, and only wakes."""
-
-    user: str
-    password: str
 
 
 def create_app(
     retriever: Retriever,
     *,
     fill: Fill | None = None,
-    wake: Callable[[int], None] | None = None,
-    learn: Callable[[int], None] | None = None,
+    wake: Act | None = None,
+    heard: Act | None = None,
+    train: Act | None = None,
     credentials: Credentials | None = None,
+    secret: str | None = None,
 ) -> Flask:
-    """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project; learn: learns
-    from a project's judgments.
+    """The app. fill: writes candidates into a bare task; wake: does so for all bare tasks of a project.
+
+    heard: what is done about an answer; train: what "Start training" asks for. credentials, secret: see Guard.
     """
-    app, given = Flask(__name__), {_WAKING: (wake, "filled"), _TRAINING: (learn, "learned from")}
-    wakers = {action: _Waker(run, done) for action, (run, done) in given.items() if run}
+    app, guard, quiet = Flask(__name__), Guard(credentials, secret), _quiet(fill) if fill else None
+    waker = _Waker("waking", wake) if wake else None
+    actions = {"TASKS_CREATED": waker, "START_TRAINING": _Waker("training", train) if train else None}
+    actions |= dict.fromkeys(_ANSWERS, _Waker("hearing", heard) if heard else None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
 
     @app.before_request
-    def authenticate() -> Response | None:
-        open_to_all = request.endpoint in {"health", "root", "webhook"}
-        return None if open_to_all or _known(credentials) else _denied()
+    def authenticate() -> None:
+        if request.endpoint != "health":
+            guard.check(request, webhook=request.endpoint == "webhook")
 
     @app.before_request
     def take_json_alone() -> None:
@@ -64,16 +66,19 @@ def create_app(
         return protocol.setup(retriever.ranker_of(protocol.decode_setup(request.get_data())).version)
 
     @app.post("/predict")
-    def predict() -> dict[str, list[Any]]:
+    def predict() -> Response:
         asked = protocol.decode_predict(request.get_data())
-        predictor = partial(retriever.predictor, protocol.project_id(asked.project))
-        return protocol.predictions(asked, predictor, _quiet(fill) if fill else None)
+        if asked.context is not None:
+            return _json(protocol.interactive(asked, retriever.closer(asked.project)))
+        predictor = partial(retriever.predictor, asked.project)
+        return _json(protocol.predictions(asked, predictor, fill=quiet, wake=waker.wake if waker else None))
 
     @app.post("/webhook")
     def webhook() -> dict[str, str]:
         event = protocol.decode_webhook(request.get_data())
-        if event.project is not None and event.action in wakers:
-            wakers[event.action].wake(event.project)
+        action = actions.get(event.action)
+        if action is not None and event.project is not None:
+            action.wake(event.project)
         return {"status": "ok"}
 
     @app.get("/versions")
@@ -85,18 +90,9 @@ def create_app(
     return app
 
 
-def _known(credentials: Credentials | None) -> bool:
-    if credentials is None:
-        return True
-    given = request.authorization
-    if given is None or given.type != "basic":
-        return False
-    user = hmac.compare_digest(str(given.username).encode(), credentials.user.encode())
-    return user & hmac.compare_digest(str(given.password).encode(), credentials.password.encode())
-
-
-def _denied() -> Response:
-    return Response("Credentials are needed.\n", 401, {"WWW-Authenticate": 'Basic realm="ls-retrieval"'})
+def _json(answer: dict[str, list[Any]]) -> Response:
+    """An answer that may be large."""
+    return Response(msgspec.json.encode(answer), mimetype="application/json")
 
 
 def _quiet(fill: Fill) -> Fill:
@@ -115,37 +111,41 @@ def _quiet(fill: Fill) -> Fill:
 
 
 class _Waker:
-    """Wakes a project in a thread of its own, one at a time: events that come meanwhile are left to the poll.
+    """Acts for a project in a thread of its own, one at a time: what comes meanwhile makes it act once more."""
 
-    done: what becomes of the project, for messages.
-    """
-
-    def __init__(self, wake: Callable[[int], None], done: str) -> None:
-        self._wake, self._done, self._awake, self._lock = wake, done, set[int](), threading.Lock()
+    def __init__(self, name: str, act: Act) -> None:
+        self._name, self._act = name, act
+        self._awake, self._again, self._lock = set[int](), set[int](), threading.Lock()
 
     def wake(self, project: int) -> None:
         with self._lock:
-            if project not in self._awake:
-                self._awake.add(project)
-                threading.Thread(target=self._run, args=(project,), daemon=True).start()
+            (self._again if project in self._awake else self._awake).add(project)
+            if project not in self._again:
+                threading.Thread(target=self._run, args=(project,), name=self._name, daemon=True).start()
 
     def _run(self, project: int) -> None:
         try:
-            self._wake(project)
+            self._act(project)
         except Mendable as error:
-            log.warning("project %s was not %s: %s", project, self._done, error)
-        finally:
-            with self._lock:
-                self._awake.discard(project)
+            log.warning("%s project %s: %s", self._name, project, error)
+        except Exception:
+            log.exception("%s project %s failed", self._name, project)
+        with self._lock:
+            again = project in self._again
+            self._again.discard(project)
+            self._awake.discard(project)
+        if again:
+            self.wake(project)
 
 
-def _error(error: Exception) -> tuple[dict[str, str], int]:
+def _error(error: Exception) -> tuple[dict[str, str], int, dict[str, str]]:
     """Errors as a sentence; a traceback goes to the log alone."""
     if isinstance(error, HTTPException):
-        return {"error": error.description or error.name}, error.code or 500
+        asks = {"WWW-Authenticate": _REALM} if isinstance(error, Unauthorized) else {}
+        return {"error": error.description or error.name}, error.code or 500, asks
     if isinstance(error, Unreadable):
-        return {"error": error.what}, 400
+        return {"error": error.what}, 400, {}
     if isinstance(error, Mendable):
-        return {"error": str(error)}, 503
+        return {"error": str(error)}, 503, {}
     log.exception("a request failed")
-    return {"error": "The backend failed; its log says where."}, 500
+    return {"error": "The backend failed; its log says where."}, 500, {}

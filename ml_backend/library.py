@@ -1,7 +1,10 @@
 """A workspace as a collection: indexes built, kept and opened; query vectors looked up before they are encoded."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import NamedTuple
+
+import numpy as np
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Item, Modality, Query, Shown
@@ -165,6 +168,21 @@ def _lookup(
 def not_indexed(name: str, fingerprint: str, query: Query) -> Vectors:
     """Stands where no encoder is loaded: raises Unreadable, for a query without a vector."""
     raise Unreadable("It has no vector yet.", mend="Run `ls-retrieval index`, which names it where it cannot be read.")
+
+
+def encoding(workspace: Workspace) -> Encode:
+    """Encodes queries that have no vector yet, by encoders that are loaded when the first such query comes."""
+    media, load = Media(workspace.root, workspace.settings.media), cache(partial(load_encoder, workspace))
+
+    def encode(name: str, fingerprint: str, query: Query) -> Vectors:
+        encoder = load(name)
+        if encoder.fingerprint != fingerprint:
+            raise Mendable(f"The encoder {name!r} is not the one of its index.", mend="Run `ls-retrieval index`.")
+        if query.modality not in encoder.modalities:
+            raise unsupported(query.modality, encoder.modalities)
+        return np.asarray(encoder.encode(query.modality, [media.content(query)])[0])
+
+    return encode
 
 
 def totals(workspace: Workspace) -> int:

@@ -8,7 +8,7 @@ error to the caller, so none is let out: errors are logged, and what cannot be p
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,8 @@ def _model() -> type[Any]:
         def setup(self) -> None:
             """Tell the version of the predictions; label-studio-ml answers /setup with it."""
             try:
-                self.set("model_version", retriever().ranker.version)
+                project = protocol.project_id(self.project_id)
+                self.set("model_version", retriever().ranker_of(project).version)
             except Exception as error:
                 _log("the version of the model is unknown", error)
 
@@ -85,7 +86,9 @@ def _predict(tasks: Sequence[Mapping[str, Any]], project: str, context: Mapping[
     """Through the door that requests from Label Studio take in the app."""
     body = {"tasks": tasks, "project": project, "params": {"context": context}}
     asked = protocol.decode_predict(msgspec.json.encode(body))
-    return protocol.predictions(asked, retriever().predictor, fill=None)["results"]
+    if asked.context is not None:
+        return protocol.interactive(asked, retriever().closer(asked.project))["results"]
+    return protocol.predictions(asked, partial(retriever().predictor, asked.project))["results"]
 
 
 def _base() -> Any:

@@ -13,6 +13,7 @@ from ml_backend.fusion import Fused
 from ml_backend.likeness import diverse, fold
 from ml_backend.proposers import stratum
 from ml_backend.proposers.request import Request
+from store.pools import BETTER
 from store.settings import PoolSettings, Settings
 
 
@@ -61,21 +62,52 @@ def build(
 
 
 def top_up(
-    query: Query, collection: Collection, settings: Settings, *, round_: int, new: frozenset[str], shown: frozenset[str]
+    query: Query,
+    collection: Collection,
+    settings: Settings,
+    *,
+    round_: int,
+    new: frozenset[str],
+    shown: frozenset[str],
+    better: Sequence[str] = (),
 ) -> Proposed | None:
-    """A later round of a query: which of the new items would be in its pool now; None where none would.
+    """A later round of a query: which of the new items would be in its pool now, and what better matches propose.
 
-    new: what the corpus did not hold when the last round was made. shown: what earlier rounds named. No controls and
-    no audit: they measure the first round.
+    None where that is nothing. new: what the corpus did not hold when the last round was made. shown: what earlier
+    rounds named. better: what annotators know to match better, in their words. No controls and no audit: they measure
+    the first round.
     """
     request, choice = Request(query, collection, settings.pool.seed, round_), settings.pool
     ranking = _ranking(request, choice, shown=shown)
+    fresh = _new(request, settings, ranking, shown, new) if new else []
+    apart = shown | _ids(fresh) | ranking.into.keys()
+    fresh += _better(request, choice, apart, better)
+    return _proposed(request, choice, ranking, fresh) if fresh else None
+
+
+def _new(
+    request: Request, settings: Settings, ranking: Ranking, shown: frozenset[str], new: frozenset[str]
+) -> list[Candidate]:
+    """The new ones among what would be chosen now."""
+    choice = settings.pool
     head = [_plain(hit) for hit in ranking.hits[: depth(request, choice)]]
     apart = shown | ranking.into.keys() | {c.doc_id for c in head}
     mined = negatives.mine(request, settings.negatives, apart).negatives
-    offers = head + _unlike(collection, mined, shown | _ids(head), choice.near_duplicate)[: choice.hard]
-    fresh = [c for c in offers if c.doc_id in new - shown][: choice.top_up]
-    return _proposed(request, choice, ranking, fresh) if fresh else None
+    offers = head + _unlike(request.collection, mined, shown | _ids(head), choice.near_duplicate)[: choice.hard]
+    return [c for c in offers if c.doc_id in new - shown][: choice.top_up]
+
+
+def _better(request: Request, choice: PoolSettings, apart: frozenset[str], texts: Sequence[str]) -> list[Candidate]:
+    """What the corpus holds for each better match, at most `top_up` in all; an item that is named by its id first."""
+    chosen: list[Candidate] = []
+    for number, text in enumerate(texts):
+        room = -(-(choice.top_up - len(chosen)) // (len(texts) - number))
+        asked = replace(request.query, modality="text", text=text, uri="", positives=())
+        hits = [hit.doc_id for hit in rank(Request(asked, request.collection, request.seed, request.round), choice)]
+        named = [text] if text in request.collection.items else []
+        found = [doc_id for doc_id in dict.fromkeys([*named, *hits]) if doc_id not in apart | _ids(chosen)]
+        chosen += [Candidate(doc_id=doc_id, source=BETTER, reason=text) for doc_id in found[:room]]
+    return chosen
 
 
 def _ranking(

@@ -17,6 +17,8 @@ _DIGITS = 19  # of a 64-bit id
 Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 Fill = Callable[[int, int], Mapping[str, Any] | None]
 """Ids of a project and of a bare task to that task with candidates, or None where that is not possible now."""
+Closer = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any] | None]
+"""A task and what somebody has said of it so far, to a prediction that takes it up."""
 
 
 class Task(TypedDict):
@@ -27,24 +29,12 @@ class Task(TypedDict):
     meta: NotRequired[Any]
 
 
-class PredictRequest(msgspec.Struct):
-    """Body of /predict. project is `<id>.<created at>`."""
+class PredictRequest(NamedTuple):
+    """A request of /predict. None stands for a task that is none. context: what somebody has said of it so far."""
 
-    tasks: list[Task]
-    project: str | int | None = None
-
-
-class SetupRequest(msgspec.Struct):
-    """The part of a body of /setup that is read; the rest holds a token."""
-
-    project: str | int | None = None
-
-
-class WebhookRequest(msgspec.Struct):
-    """The part of a webhook's body that is read; the rest holds secrets and is dropped at the door."""
-
-    action: str
-    project: dict[str, Any] = {}
+    tasks: Sequence[Mapping[str, Any] | None]
+    project: int | None
+    context: Mapping[str, Any] | None = None
 
 
 class Event(NamedTuple):
@@ -54,19 +44,46 @@ class Event(NamedTuple):
     project: int | None
 
 
+class _Predict(msgspec.Struct):
+    """Body of /predict. project is `<id>.<created at>`; params hold a login too, which is dropped at the door."""
+
+    tasks: list[msgspec.Raw]
+    project: str | int | None = None
+    params: Any = None
+
+
+class _Setup(msgspec.Struct):
+    """The part of a body of /setup that is read; the rest holds a token."""
+
+    project: str | int | None = None
+
+
+class _Webhook(msgspec.Struct):
+    """The part of a webhook's body that is read; the rest holds secrets and is dropped at the door."""
+
+    action: str
+    project: dict[str, Any] = {}
+
+
 def decode_predict(body: bytes) -> PredictRequest:
-    """Read a body of /predict. Raises Unreadable."""
-    return _decode(body, PredictRequest)
+    """Read a body of /predict. Raises Unreadable; a task that cannot be read takes none of the others with it."""
+    request = _decode(body, _Predict)
+    context = request.params.get("context") if isinstance(request.params, dict) else None
+    return PredictRequest(
+        [_task(one) for one in request.tasks],
+        project_id(request.project),
+        context if isinstance(context, dict) else None,
+    )
 
 
 def decode_setup(body: bytes) -> int | None:
     """The project that a body of /setup is about. Raises Unreadable."""
-    return project_id(_decode(body, SetupRequest).project)
+    return project_id(_decode(body, _Setup).project)
 
 
 def decode_webhook(body: bytes) -> Event:
     """Read a body of /webhook. Raises Unreadable."""
-    request = _decode(body, WebhookRequest)
+    request = _decode(body, _Webhook)
     project = request.project.get("id")
     return Event(request.action, project if type(project) is int else None)
 
@@ -87,23 +104,50 @@ def health(ready: bool) -> dict[str, str]:
     return {"status": "UP", "model_class": "Retriever", "encoders": "ready" if ready else "loading"}
 
 
-def predictions(request: PredictRequest, predictor: Callable[[], Predict], fill: Fill | None) -> dict[str, list[Any]]:
+def predictions(
+    request: PredictRequest,
+    predictor: Callable[[], Predict],
+    *,
+    fill: Fill | None = None,
+    wake: Callable[[int], None] | None = None,
+) -> dict[str, list[Any]]:
     """Answer to /predict: as many results as tasks, in their order; a list of one prediction, or an empty list.
 
-    A bare task that comes alone is one that somebody is opening: it is filled at once, where `fill` is given.
+    A bare task that comes alone is one that somebody is opening: it is filled at once, where `fill` is given. Where
+    there are more, `wake` is told of their project, and they are filled after the answer.
     """
-    tasks: Sequence[Mapping[str, Any]] = request.tasks
-    predict = predictor()
-    project = project_id(request.project)
-    if fill is not None and project is not None and len(tasks) == 1 and not is_filled(tasks[0]):
-        filled = fill(project, tasks[0]["id"])
-        tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
-    return {"results": [[prediction] if (prediction := predict(task)) else [] for task in tasks]}
+    tasks, project, predict = request.tasks, request.project, predictor()
+    bare = [task for task in tasks if task is not None and not is_filled(task)]
+    if bare and project is not None:
+        if len(tasks) == 1 and fill is not None:
+            filled = fill(project, bare[0]["id"])
+            tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
+        elif wake is not None:
+            wake(project)
+    return {"results": [_result(None if task is None else predict(task)) for task in tasks]}
+
+
+def interactive(request: PredictRequest, closer: Closer) -> dict[str, list[Any]]:
+    """Answer to a /predict with a context, whose results Label Studio shows and does not store: one prediction each."""
+    context = request.context or {}
+    found = [None if task is None else closer(task, context) for task in request.tasks]
+    return {"results": [{"result": []} if prediction is None else prediction for prediction in found]}
 
 
 def versions(model_version: str) -> Mapping[str, list[str]]:
     """Answer to /versions."""
     return {"versions": [model_version]}
+
+
+def _result(prediction: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return [] if prediction is None else [prediction]
+
+
+def _task(raw: msgspec.Raw) -> Task | None:
+    try:
+        return msgspec.json.decode(raw, type=Task)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

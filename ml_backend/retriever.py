@@ -1,7 +1,8 @@
 """What the backend knows: a workspace's pools, index and encoders, opened when first needed, reopened when replaced."""
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
@@ -9,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from label_configs.errors import Mendable
+from label_configs.forms import check
 from label_configs.forms.envelope import KEY, is_filled
 from label_configs.records import Modality, Pool, Query, Shown
-from ml_backend import index, pooling
+from label_configs.rules import Rules
+from ml_backend import hints, index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
-from ml_backend.encoders.base import Encode, Vectors
+from ml_backend.encoders.base import Encode, NotReady, Vectors
+from ml_backend.kept import Kept
 from ml_backend.learning import Learned, shelf_of
 from ml_backend.learning.versions import holds
 from ml_backend.learning.views import Views, fingerprints, open_views
 from ml_backend.library import encoder_settings, open_collection
-from ml_backend.protocol import Predict
+from ml_backend.protocol import Closer, Predict
 from ml_backend.ranker import Corrected, Ranker
 from ml_backend.rounds import Rounds, prepared
 from ml_backend.vectors import VectorStore, key
@@ -28,6 +32,8 @@ from store.media import Media
 from store.settings import PoolSettings
 from store.workspace import Workspace
 
+_TOLD = 1000
+"""So many reasons why predictions were left out are remembered at most."""
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +43,9 @@ class Retriever:
     def __init__(self, root: Path, encoders: RemoteEncoders) -> None:
         self._workspace, self._encoders = Workspace(root), encoders
         self._collections: dict[tuple[Modality, Shown], tuple[object, Collection]] = {}
-        self._pools: tuple[list[str], dict[str, Pool]] = ([], {})
+        self._pools = Kept(self._workspace.pools)
+        self._told: set[str] = set()
+        self._opening = threading.Lock()
         self._learned: dict[int, tuple[object, Learned | None]] = {}
         self._views: tuple[object, Views] | None = None
 
@@ -68,7 +76,52 @@ class Retriever:
         None for a task of others, of unknown pools or of other rules, and for one that stays blind in a project that
         assists: Label Studio would prefill it.
         """
-        ranker, known = self.ranker_of(project), self._known()
+        return self._predictor(self.ranker_of(project), lambda task, pool: pool)
+
+    def closer(self, project: int | None = None) -> Closer:
+        """What predicts a task anew from what its annotator has said so far: a better match in words, or cards that
+        answer the query. While the weights load, or where nothing was said, it predicts as ever.
+        """
+
+        def predict(task: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any] | None:
+            ranker = self.ranker_of(project)
+
+            def rescored(task: Mapping[str, Any], pool: Pool) -> Pool:
+                said = hints.read(task, context, ranker.rules)
+                try:
+                    return hints.rescored(pool, said, self._open("text", "mixed")) if said else pool
+                except NotReady:
+                    return pool
+
+            return self._predictor(ranker, rescored)(task)
+
+        return predict
+
+    def propose(self, query: Query, candidates: Shown, arrange: Callable[[Pool], Pool] = Pool.shuffled) -> Pool:
+        """The candidates for a query that came live, in the order that `arrange` gives, and kept.
+
+        A query that was asked before keeps its first pool, as far as the corpus still holds it. For a new one it is
+        one screen; its run ends before the first item that is not on it: below, nothing could ever be judged. Raises
+        NotReady while weights load.
+        """
+        collection, run = self._open(query.modality, candidates), []
+        pool = self._pools.first(query.query_id, collection.items)
+        if pool is None:
+            settings = self._workspace.settings
+            one_screen = settings.model_copy(
+                update={"pool": settings.pool.model_copy(update=_one_screen(settings.pool))}
+            )
+            Rounds(self._workspace.pools, collection, candidates, one_screen).keep_items()
+            proposed = pooling.build(query, collection, one_screen)
+            shown, pool = {candidate.doc_id for candidate in proposed.pool.candidates}, proposed.pool
+            run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
+        pool = arrange(pool)
+        if pool.pool_id not in self._pools.all():
+            pools.append(self._workspace.pools, [pool], run)
+        return pool
+
+    def _predictor(self, ranker: Ranker, scored: Callable[[Mapping[str, Any], Pool], Pool]) -> Predict:
+        known = self._pools.all()
 
         def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
             envelope = task["meta"][KEY] if is_filled(task) else {}
@@ -76,26 +129,22 @@ class Retriever:
                 return None
             pool = known.get(str(envelope.get("pool_id")))
             try:
-                return ranker.predict(task, pool) if pool else None
+                return self._sound(task, ranker.predict(task, scored(task, pool)), ranker.rules) if pool else None
             except (LookupError, TypeError, Mendable):  # somebody changed the task
                 return None
 
         return predict
 
-    def propose(self, query: Query, candidates: Shown) -> Pool:
-        """One screen of candidates for a query that came live, made and kept. Raises NotReady while weights load.
-
-        Its run ends before the first item that is not on the screen: below, nothing could ever be judged.
-        """
-        settings, collection = self._workspace.settings, self._open(query.modality, candidates)
-        one_screen = settings.model_copy(update={"pool": settings.pool.model_copy(update=_one_screen(settings.pool))})
-        rounds = Rounds(self._workspace.pools, collection, candidates, one_screen)
-        rounds.keep_items()
-        proposed = pooling.build(query, collection, one_screen)
-        shown = {candidate.doc_id for candidate in proposed.pool.candidates}
-        run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
-        pools.append(self._workspace.pools, [proposed.pool], run)
-        return proposed.pool
+    def _sound(self, task: Mapping[str, Any], prediction: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
+        """The prediction; None where something is wrong with it, which is said once."""
+        problems = check.problems(task, prediction, rules)
+        if not problems:
+            return prediction
+        said = f"task {task.get('id')} gets no prediction: {'; '.join(problems)}"
+        if said not in self._told and len(self._told) < _TOLD:
+            self._told.add(said)
+            log.warning(said)
+        return None
 
     @property
     def workspace(self) -> Workspace:
@@ -118,16 +167,18 @@ class Retriever:
         }
 
     def _open(self, asked: Modality, candidates: Shown) -> Collection:
-        corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
-        version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
-        opened = self._collections.get((asked, candidates))
-        if opened is None or opened[0] != version:
-            media = Media(self._workspace.root, self._workspace.settings.media)
-            encode = self._keeping(media, self._encoders.query(media))
-            collection = open_collection(self._workspace, candidates, encode, asked=asked)
-            opened = (version, prepared(self._workspace, collection))
-            self._collections[asked, candidates] = opened
-        return opened[1]
+        with self._opening:
+            corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
+            version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
+            opened = self._collections.get((asked, candidates))
+            if opened is None or opened[0] != version:
+                opened = self._collections[asked, candidates] = (version, self._opened(asked, candidates))
+            return opened[1]
+
+    def _opened(self, asked: Modality, candidates: Shown) -> Collection:
+        media = Media(self._workspace.root, self._workspace.settings.media)
+        encode = self._keeping(media, self._encoders.query(media))
+        return prepared(self._workspace, open_collection(self._workspace, candidates, encode, asked=asked))
 
     def _keeping(self, media: Media, encode: Encode) -> Encode:
         """The same encoding, whose vectors are kept: what was learned corrects scores by them."""
@@ -163,12 +214,6 @@ class Retriever:
         if self._views is None or self._views[0] != seen:
             self._views = seen, open_views(there)
         return self._views[1]
-
-    def _known(self) -> dict[str, Pool]:
-        parts = sorted(path.name for path in self._workspace.pools.glob("*.parquet"))
-        if parts != self._pools[0]:
-            self._pools = (parts, pools.load(self._workspace.pools))
-        return self._pools[1]
 
 
 def _stat(path: Path) -> tuple[int, int, int] | None:

@@ -1,5 +1,6 @@
-"""A query's next pool: its first, or what the corpus has gained since its last."""
+"""A query's next pool: its first, or what the corpus has gained since its last and what annotators know of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,15 +33,25 @@ class Rounds:
         """Keep what the collection holds, before a pool is made of it: later rounds are told from it what is new."""
         pools.remember(self.folder, self._name(self.collection.version), self.collection.items)
 
-    def next(self, query: Query, before: pools.Rounds | None) -> Proposed | None:
-        """The next pool of a query; None where it has one and nothing new belongs into it."""
+    def next(self, query: Query, before: pools.Rounds | None, better: Sequence[str] = ()) -> Proposed | None:
+        """The next pool of a query; None where it has one and nothing new belongs into it.
+
+        better: what annotators wrote that they know to match better; each is taken up once.
+        """
         if before is None:
             return pooling.build(query, self.collection, self.settings)
         new = self._since(before.version)
-        if not new:
+        fresh = [text for text in dict.fromkeys(better) if text not in before.taken_up]
+        if not new and not fresh:
             return None
         return pooling.top_up(
-            query, self.collection, self.settings, round_=before.last + 1, new=new, shown=before.named
+            query,
+            self.collection,
+            self.settings,
+            round_=before.last + 1,
+            new=new,
+            shown=before.named,
+            better=fresh,
         )
 
     def _since(self, version: str) -> frozenset[str]:

@@ -10,6 +10,10 @@ from pathlib import Path
 from label_configs.errors import Mendable
 
 
+class Held(Mendable):
+    """A lock that another process holds."""
+
+
 @contextmanager
 def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and goes when it does not."""
@@ -42,12 +46,12 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, doing: str) -> Iterator[None]:
-    """Hold a lock file for the time of the block. Raises Mendable where another process holds it."""
+def locked(path: Path, doing: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock file for the time of the block. Where another process holds it: wait, or raise Mendable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
-            raise Mendable(f"Another process is {doing} already.", mend="Wait for it, or stop it.") from error
+            raise Held(f"Another process is {doing} already.", mend="Wait for it, or stop it.") from error
         yield

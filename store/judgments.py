@@ -102,8 +102,8 @@ class Table:
 
     @contextmanager
     def writing(self) -> Iterator["Writer"]:
-        """Write to the table, alone: Mendable where another process does. What was added is flushed at the end."""
-        with files.locked(self.folder / ".lock", f"writing the judgments in {self.folder}"):
+        """Write to the table, alone: who comes second waits. What was added is flushed at the end."""
+        with files.locked(self.folder / ".lock", f"writing the judgments in {self.folder}", wait=True):
             writer = Writer(self, self.known())
             try:
                 yield writer

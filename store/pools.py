@@ -65,12 +65,20 @@ class Fitting:
         return bool(left) and all(self(pool.query_id, doc_id) for doc_id in left)
 
 
+BETTER = "better-match"
+"""The source of candidates that annotators brought up; their `reason` is what was written."""
+
+
 class Rounds(NamedTuple):
-    """Of one query: its last round, the version of the index it was made of, and what all rounds named."""
+    """Of one query: its last round, the version of the index it was made of, and what all rounds named.
+
+    taken_up: the better matches that candidates were found for.
+    """
 
     last: int
     version: str
     named: frozenset[str]
+    taken_up: frozenset[str] = frozenset()
 
 
 def append(folder: Path, pools: Sequence[Pool], run: Sequence[ScoredDoc] = ()) -> None:
@@ -116,11 +124,17 @@ def each(folder: Path, as_of: str | None = None) -> Iterator[Pool]:
     """
     seen: set[str] = set()
     for path in _parts(folder, as_of):
-        part: dict[str, list[dict[str, object]]] = {}
-        for row in columns.read([path], SCHEMA).to_pylist():
-            part.setdefault(row["pool_id"], []).append(row)
-        yield from (_pool(rows) for pool_id, rows in part.items() if pool_id not in seen)
-        seen |= part.keys()
+        fresh = [pool for pool in part(path) if pool.pool_id not in seen]
+        yield from fresh
+        seen.update(pool.pool_id for pool in fresh)
+
+
+def part(path: Path) -> list[Pool]:
+    """The pools of one part."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in columns.read([path], SCHEMA).to_pylist():
+        found.setdefault(row["pool_id"], []).append(row)
+    return [_pool(rows) for rows in found.values()]
 
 
 def load(folder: Path, as_of: str | None = None) -> dict[str, Pool]:
@@ -139,7 +153,8 @@ def rounds(folder: Path, fits: Fitting) -> dict[str, Rounds]:
     for pool in filter(fits.owns, each(folder)):
         before = found.get(pool.query_id, Rounds(0, "", frozenset()))
         named = before.named.union(c.doc_id for c in (*pool.candidates, *pool.folded))
-        found[pool.query_id] = Rounds(max(pool.round, before.last), pool.index, named)
+        taken_up = before.taken_up.union(c.reason for c in pool.candidates if c.source == BETTER)
+        found[pool.query_id] = Rounds(max(pool.round, before.last), pool.index, named, taken_up)
     return found
 
 

@@ -40,9 +40,13 @@ class Presenter:
     def tasks(self, pools: Iterable[Pool]) -> Iterator[Task]:
         """The tasks of arranged pools, each with its prediction; a blind query of an assist project has none."""
         for pool in pools:
-            for task in self.screens(pool, self.queries[pool.query_id]):
-                silent = task["meta"][KEY].get("assisted") is False
-                yield {**task, "predictions": [] if silent else [self.predict(task, pool)]}
+            yield from self.predicted(pool, self.queries[pool.query_id])
+
+    def predicted(self, pool: Pool, query: Query) -> Iterator[Task]:
+        """The tasks of one arranged pool, each with its prediction."""
+        for task in self.screens(pool, query):
+            silent = task["meta"][KEY].get("assisted") is False
+            yield {**task, "predictions": [] if silent else [self.predict(task, pool)]}
 
     def screens(self, pool: Pool, query: Query) -> list[Task]:
         """The tasks of one pool, without predictions. Those of an assist project say whether it assists with them."""

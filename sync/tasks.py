@@ -1,9 +1,15 @@
-"""Reading a project's tasks page by page, completely even while people go on working in it."""
+"""Reading a project's tasks page by page, completely even while people go on working in it.
+
+Of a task whose `data` are no object Label Studio shows nothing, nor of any page that it stands on. Such tasks are
+broken: they are looked for when a page fails, and left out.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from label_configs.errors import Mendable
 from store import times
 from sync.patience import ALONE, patiently
 
@@ -11,15 +17,29 @@ if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 Row = dict[str, Any]
-_COUNTS = "id,total_annotations,cancelled_annotations"
-_LIGHT = "id,data,meta,total_annotations,cancelled_annotations,draft_exists"
+_LAST = 2**62
+_SURE = 3
+"""Times that a task has to fail before it is taken for broken."""
+_COUNTED = ("total_annotations", "cancelled_annotations")
+_STATE = (*_COUNTED, "draft_exists", "total_predictions")
+_NAMES = ("id", "data", "meta", "annotations", *_STATE)
+_LIGHT = ",".join(("id", "data", "meta", *_STATE))
+_COUNTS = ",".join(("id", *_COUNTED))
 
 
-def listing(client: "LabelStudio", project: int, *, page_size: int = 500, include: str = _LIGHT) -> Iterator[Row]:
-    """All tasks with `data`, `meta` and what `busy` needs, or the fields that are named, in the order of their ids."""
-    doing = f"listing the tasks of project {project}"
-    for page in _by_id(client, project, doing, [], page_size, include=include):
+def listing(
+    client: "LabelStudio", project: int, *, after: int = 0, page_size: int = 500, include: str = _LIGHT
+) -> Iterator[Row]:
+    """All tasks with `data`, `meta` and what `busy` needs, or the fields that are named, in the order of their ids;
+    then broken ones, without data.
+
+    after: an id; only tasks beyond it are listed.
+    """
+    doing, gone = f"listing the tasks of project {project}", list[int]()
+    beyond = _filter("id", "greater", "Number", after)
+    for page in _by_id(client, project, doing, [beyond], page_size, gone, include=include):
         yield from page
+    yield from ({**dict.fromkeys(_NAMES), "id": task_id} for task_id in gone if task_id > after)
 
 
 def one(client: "LabelStudio", project: int, task_id: int) -> Row | None:
@@ -32,6 +52,29 @@ def one(client: "LabelStudio", project: int, task_id: int) -> Row | None:
     return rows[0] if rows else None
 
 
+def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list[int]:
+    """The ids of the tasks that Label Studio cannot show."""
+    found, after, size = list[int](), 0, page_size
+
+    def shown(after: int, size: int, upto: int = _LAST) -> list[Row] | None:
+        doing = f"looking for broken tasks in project {project}"
+        bounds = [_filter("id", "greater", "Number", after), _filter("id", "less_or_equal", "Number", upto)]
+        return _shown(client, project, doing, bounds, "tasks:id", size, include="id")
+
+    while True:
+        rows = shown(after, size)
+        if rows is not None and len(rows) < size:
+            return found
+        if rows is not None:
+            after = rows[-1]["id"]
+        elif size > 1:
+            size //= 2
+        else:
+            bad = _first(after, partial(shown, after, 1))
+            found += [bad] if all(shown(bad - 1, 1, bad) is None for _ in range(_SURE)) else []
+            after, size = bad, page_size
+
+
 def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 100) -> Iterator[list[Row]]:
     """Pages of the tasks whose `updated_at` is `since` or later, oldest change first, annotations included.
 
@@ -39,10 +82,10 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
     the end and none is passed over; where a whole page changed at one time, all of that time are read by their ids. A
     task may come twice.
     """
-    doing, later = f"reading the answers of project {project}", "greater_or_equal"
+    doing, later, gone = f"reading the answers of project {project}", "greater_or_equal", list[int]()
     while True:
         after = _filter("updated_at", later, "Datetime", since)
-        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, fields="all")
+        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, fields="all")
         if rows:
             yield rows
         if len(rows) < page_size:
@@ -50,7 +93,7 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
         last, later = str(rows[-1]["updated_at"]), "greater_or_equal"
         if last == since:
             at = [_filter("updated_at", f"{side}_or_equal", "Datetime", since) for side in ("greater", "less")]
-            yield from _by_id(client, project, doing, at, page_size, fields="all")
+            yield from _by_id(client, project, doing, at, page_size, gone, fields="all")
             later = "greater"
         since = last
 
@@ -58,7 +101,7 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
 def counts(client: "LabelStudio", project: int, *, page_size: int = 2000) -> Iterator[tuple[int, int]]:
     """All tasks, each with how many annotations it has, skipped ones among them."""
     doing = f"counting the answers of project {project}"
-    for page in _by_id(client, project, doing, [], page_size, include=_COUNTS):
+    for page in _by_id(client, project, doing, [], page_size, [], include=_COUNTS):
         for row in page:
             yield row["id"], (row["total_annotations"] or 0) + (row["cancelled_annotations"] or 0)
 
@@ -68,7 +111,7 @@ def whole(client: "LabelStudio", project: int, task_ids: Sequence[int], *, page_
     doing = f"reading the answers of project {project}"
     for start in range(0, len(task_ids), page_size):
         some = _filter("id", "in_list", "Number", list(task_ids[start : start + page_size]))
-        yield _page(client, project, doing, [some], "tasks:id", page_size, fields="all")
+        yield _page(client, project, doing, [some], "tasks:id", page_size, [], fields="all")
 
 
 def busy(task: Row) -> bool:
@@ -77,13 +120,19 @@ def busy(task: Row) -> bool:
 
 
 def _by_id(
-    client: "LabelStudio", project: int, doing: str, filters: list[Row], page_size: int, **fields: Any
+    client: "LabelStudio",
+    project: int,
+    doing: str,
+    filters: list[Row],
+    page_size: int,
+    gone: list[int],
+    **fields: Any,
 ) -> Iterator[list[Row]]:
     """Pages of the tasks that the filters let through, by their ids: what is deleted or changed shifts no page."""
     after = 0
     while True:
         more = [*filters, _filter("id", "greater", "Number", after)]
-        rows = _page(client, project, doing, more, "tasks:id", page_size, **fields)
+        rows = _page(client, project, doing, more, "tasks:id", page_size, gone, **fields)
         if rows:
             yield rows
         if len(rows) < page_size:
@@ -92,17 +141,73 @@ def _by_id(
 
 
 def _page(
-    client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
+    client: "LabelStudio",
+    project: int,
+    doing: str,
+    filters: list[Row],
+    order: str,
+    size: int,
+    gone: list[int] | None = None,
+    **fields: Any,
 ) -> list[Row]:
-    query = json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [order]})
+    """A page. gone: broken tasks, which are left out where that may be; those that are found are added to it."""
 
-    def ask() -> list[Any]:
-        page: Any = client.tasks.list(
-            project=project, page=1, page_size=size, query=query, request_options=ALONE, **fields
+    def shown() -> list[Row] | None:
+        return _shown(client, project, doing, [*filters, *_without(gone)], order, size, **fields)
+
+    rows = shown()
+    if rows is None and gone is not None:
+        gone += [task_id for task_id in broken(client, project) if task_id not in gone]
+        rows = shown()
+        if rows is None and not gone:
+            return patiently(doing, partial(_asked, client, project, filters, order, size, **fields))
+    if rows is None:
+        raise Mendable(
+            f"Label Studio fails while {doing}.",
+            why="Somebody has given a task data that are no object.",
+            mend=f"Delete it: POST /api/dm/actions?id=delete_tasks&project={project} with "
+            '{"selectedItems": {"all": false, "included": [ID]}}. Label Studio answers 500, and does it.',
         )
-        return page.items or []
+    return rows
 
-    return [_row(task) for task in patiently(doing, ask)]
+
+def _shown(
+    client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
+) -> list[Row] | None:
+    """A page, or None where Label Studio fails to show it."""
+    from label_studio_sdk.core.api_error import ApiError
+
+    def ask() -> list[Row] | None:
+        try:
+            return _asked(client, project, filters, order, size, **fields)
+        except ApiError as error:
+            if error.status_code == 500:
+                return None
+            raise
+
+    return patiently(doing, ask)
+
+
+def _asked(client: "LabelStudio", project: int, filters: list[Row], order: str, size: int, **fields: Any) -> list[Row]:
+    query = json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [order]})
+    page: Any = client.tasks.list(project=project, page=1, page_size=size, query=query, request_options=ALONE, **fields)
+    return [_row(task) for task in page.items or []]
+
+
+def _first(after: int, holds: Callable[[int], object | None]) -> int:
+    """The smallest id above `after` up to which a page fails. holds: what is shown up to an id, None where it fails."""
+    reach = 1
+    while holds(after + reach) is not None:
+        reach *= 2
+    low, high = after + reach // 2, after + reach
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) is not None else (low, middle)
+    return high
+
+
+def _without(gone: Iterable[int] | None) -> list[Row]:
+    return [_filter("id", "not_equal", "Number", task_id) for task_id in gone or ()]
 
 
 def _filter(column: str, operator: str, kind: str, value: object) -> Row:
@@ -111,7 +216,6 @@ def _filter(column: str, operator: str, kind: str, value: object) -> Row:
 
 def _row(task: Any) -> Row:
     """A task of the SDK as the fields that are used here."""
-    names = ("id", "data", "meta", "annotations", "total_annotations", "cancelled_annotations", "draft_exists")
     updated_at = getattr(task, "updated_at", None)
     stamp = None if updated_at is None else times.stamp(updated_at)
-    return {name: getattr(task, name, None) for name in names} | {"updated_at": stamp}
+    return {name: getattr(task, name, None) for name in _NAMES} | {"updated_at": stamp}

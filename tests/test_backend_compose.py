@@ -11,12 +11,14 @@ import pytest
 import tiny
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Query
+from label_configs.forms.answers import BETTER
+from label_configs.records import Judgment, Query
 from ls_retrieval import compose
 from ls_retrieval.compose import Made
 from ml_backend import pooling
 from ml_backend.pooling import Proposed
 from store import pools, settings
+from store.judgments import Table
 from store.media import Media
 from store.settings import Project
 from store.workspace import Workspace
@@ -145,6 +147,62 @@ def test_where_no_query_can_be_read_that_is_an_error(workspace: Workspace) -> No
     with pytest.raises(Mendable, match="No query") as failed:
         compose.make_pools(workspace, "main")
     assert "ls-retrieval index" in failed.value.problems[0]
+
+
+def said(annotation: int, query_id: str, *texts: str) -> list[Judgment]:
+    """What `pull` reads of an annotation whose box for a better match was filled."""
+    blank: dict[str, Any] = {"project": 1, "task_id": 1, "updated_at": "t", "annotator": "ada", "form": "graded"}
+    blank |= {"kind": "flag", "doc_id": "", "rules_hash": "r", "pool_id": "p", "round": 1, "position": -1}
+    flags = [Judgment(**blank, annotation_id=annotation, query_id=query_id, value=BETTER, note=text) for text in texts]
+    other = Judgment(**blank, annotation_id=annotation, query_id=query_id, value="ambiguous", note="no match")
+    return [*flags, other]
+
+
+def test_a_top_up_takes_up_what_annotators_know_to_match_better_once(workspace: Workspace) -> None:
+    compose.make_pools(workspace, "main")
+    table, before = Table(workspace.judgments / "1"), pools.load(workspace.pools)
+    first = next(pool for pool in before.values() if pool.query_id == "q-red")
+    shown = {c.doc_id for c in (*first.candidates, *first.folded)}
+    named = min(doc_id for doc_id in (f"{c}-{s}" for c in tiny.COLOURS for s in tiny.SHAPES) if doc_id not in shown)
+    table.append(said(1, "q-red", f"  {named}\n", "a wide\norange bar", " "), table.known())
+    assert compose.make_pools(workspace, "main", top_up=True, dry_run=True).made == 1
+    made = compose.make_pools(workspace, "main", top_up=True)
+    assert counts(made) == (1, 6, [])
+    assert set(made.makeup) == {("candidate", "better-match")}
+    (second,) = [pool for pool_id, pool in pools.load(workspace.pools).items() if pool_id not in before]
+    assert (second.query_id, second.round, len(second.candidates)) == ("q-red", 2, 8)
+    assert not shown & {c.doc_id for c in second.candidates}
+    assert {c.reason for c in second.candidates} == {named, "a wide orange bar"}
+    assert next(c.reason for c in second.candidates if c.doc_id == named) == named  # whoever is named by id is there
+    assert compose.make_pools(workspace, "main", top_up=True).made == 0
+    table.append(said(2, "q-red", "a wide orange bar", "something black"), table.known())
+    assert compose.make_pools(workspace, "main", top_up=True).made == 1
+    third = next(pool for pool in pools.load(workspace.pools).values() if pool.round == 3)
+    assert {c.reason for c in third.candidates} == {"something black"}
+
+
+def test_a_better_match_that_was_deleted_or_is_of_another_project_makes_no_round(workspace: Workspace) -> None:
+    compose.make_pools(workspace, "main")
+    table = Table(workspace.judgments / "1")
+    table.append(said(1, "q-red", "a wide bar"), table.known())
+    table.append(said(1, "q-red", "a wide bar")[:1], table.known(), deleted=True)
+    other = Table(workspace.judgments / "2")
+    other.append(said(1, "q-red", "a wide bar"), other.known())
+    assert compose.make_pools(workspace, "main", top_up=True).made == 0
+
+
+def test_a_better_match_and_what_the_corpus_has_gained_share_a_round(workspace: Workspace) -> None:
+    compose.make_pools(workspace, "main")
+    tiny.draw(workspace.root / "media" / "new.png", "crimson", "square")
+    add(workspace.corpus, {"_id": "new", "title": "red crimson square", "image": "media/new.png"})
+    compose.index(workspace)
+    table = Table(workspace.judgments / "1")
+    table.append(said(1, "q-red", "something black"), table.known())
+    compose.make_pools(workspace, "main", top_up=True)
+    (second,) = [pool for pool in pools.load(workspace.pools).values() if pool.query_id == "q-red" and pool.round == 2]
+    assert {c.source == "better-match" for c in second.candidates} == {True, False}
+    assert [c.source != "better-match" for c in second.candidates if c.doc_id == "new"] == [True]
+    assert compose.make_pools(workspace, "main", top_up=True).made == 0
 
 
 def test_a_query_of_a_modality_that_the_model_cannot_read_says_what_it_can(workspace: Workspace) -> None:

@@ -3,20 +3,29 @@
 import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Query
+from label_configs.forms import answers, graded
+from label_configs.forms.envelope import is_filled
+from label_configs.records import Pool, Query
 from ml_backend import protocol
-from ml_backend.app import Credentials, create_app
+from ml_backend.app import create_app
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import NotReady
+from ml_backend.guard import Credentials, Guard, is_loopback
 from ml_backend.protocol import PredictRequest, Task
+from ml_backend.ranker import Ranker
 from ml_backend.retriever import Retriever
 from store import pools
 from store.workspace import Workspace
@@ -28,11 +37,15 @@ FILLED: Task = {"id": 8, "data": {}, "meta": {"ls_retrieval": {"pool_id": "p"}}}
 
 def predict_filled(task: Mapping[str, Any]) -> dict[str, Any] | None:
     """A prediction for every task with an envelope."""
-    return {"result": [], "score": task["id"]} if task.get("meta") else None
+    return {"result": [], "score": task["id"]} if is_filled(task) else None
 
 
-def answer(tasks: list[Task], fill: protocol.Fill | None = None, project: str | int | None = "3.17") -> list[Any]:
-    return protocol.predictions(PredictRequest(tasks, project), lambda: predict_filled, fill)["results"]
+def answer(tasks: Sequence[Mapping[str, Any] | None], project: int | None = 3, **acts: Any) -> list[Any]:
+    return protocol.predictions(PredictRequest(tasks, project), lambda: predict_filled, **acts)["results"]
+
+
+def read(*tasks: object, **more: object) -> PredictRequest:
+    return protocol.decode_predict(json.dumps({"tasks": tasks, **more}).encode())
 
 
 # functions
@@ -63,15 +76,31 @@ def test_a_bare_task_that_comes_alone_is_filled() -> None:
         asked.append((project, task_id))
         return {**BARE, "meta": FILLED["meta"]}
 
-    assert answer([BARE], fill) == [[{"result": [], "score": 7}]]
-    assert answer([BARE, BARE], fill) == [[], []]
-    assert answer([FILLED], fill) == [[{"result": [], "score": 8}]]
-    assert answer([BARE], fill, project=None) == [[]]
+    assert answer([BARE], fill=fill) == [[{"result": [], "score": 7}]]
+    assert answer([BARE, BARE], fill=fill) == [[], []]
+    assert answer([FILLED], fill=fill) == [[{"result": [], "score": 8}]]
+    assert answer([BARE], None, fill=fill) == [[]]
     assert asked == [(3, 7)]
 
 
 def test_a_task_that_cannot_be_filled_stays_bare() -> None:
-    assert answer([BARE], lambda project, task_id: None) == [[]]
+    assert answer([BARE], fill=lambda project, task_id: None) == [[]]
+
+
+def test_many_bare_tasks_are_answered_as_they_are_and_their_project_is_woken_once() -> None:
+    woken: list[int] = []
+
+    def fill(project: int, task_id: int) -> None:
+        pytest.fail("nobody waits for that")
+
+    assert answer([BARE] * 3000, fill=fill, wake=woken.append) == [[]] * 3000
+    assert woken == [3]
+    assert answer([FILLED, None, BARE, FILLED], fill=fill, wake=woken.append)[1:3] == [[], []]
+    assert woken == [3, 3]
+    assert answer([FILLED, FILLED], wake=woken.append) == [[{"result": [], "score": 8}]] * 2
+    assert answer([None, None], wake=woken.append) == [[], []]
+    assert answer([BARE, BARE], None, wake=woken.append) == [[], []]
+    assert woken == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -83,10 +112,9 @@ def test_a_task_that_cannot_be_filled_stays_bare() -> None:
         b"[]",
         b"{}",
         b'{"tasks": 1}',
-        b'{"tasks": [1]}',
         b'{"tasks": null}',
         b'{"tasks": [], "project": 1.5}',
-        b'{"tasks": [{"id": 1, "data": "\xff"}]}',
+        b'{"tasks": [{"id": 1},{]}',
         b'{"tasks": [' + b"[" * 100_000,
     ],
 )
@@ -99,15 +127,58 @@ def test_malformed_bodies_are_unreadable(body: bytes) -> None:
     "task_id", ["../../rules.yaml", "7", "", None, True, 7.0, 7.5, 0, -7, 2**63, 10**400, [7], {"id": 7}]
 )
 def test_a_task_is_named_by_a_whole_number_alone(task_id: object) -> None:
-    with pytest.raises(Unreadable):
-        protocol.decode_predict(json.dumps({"tasks": [BARE, {**BARE, "id": task_id}]}).encode())
-    with pytest.raises(Unreadable, match="id"):
-        protocol.decode_predict(json.dumps({"tasks": [BARE, {"data": BARE["data"]}]}).encode())
+    assert read(BARE, {**BARE, "id": task_id}, BARE).tasks == [BARE, None, BARE]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"1", b"null", b'"x"', b"[]", b"{}", b'{"data": {}}', b'{"id": 1, "data": "\xff"}', b'{"id": 1, "meta": 1e999}'],
+)
+def test_a_task_that_is_none_takes_none_of_the_others_with_it(odd: bytes) -> None:
+    good = json.dumps(BARE).encode()
+    assert protocol.decode_predict(b'{"tasks": [%b, %b, %b]}' % (good, odd, good)).tasks == [BARE, None, BARE]
+    assert answer([FILLED, None, FILLED]) == [[{"result": [], "score": 8}], [], [{"result": [], "score": 8}]]
+
+
+@pytest.mark.parametrize("data", ["text", 5, None, [], [[]], {"query": {}}, {"candidates": "x"}])
+@pytest.mark.parametrize("meta", ["text", 5, None, [], {"ls_retrieval": []}])
+def test_whatever_a_task_holds_it_is_a_task(data: object, meta: object) -> None:
+    assert answer(read({"id": 1, "data": data, "meta": meta}, FILLED).tasks) == [[], [{"result": [], "score": 8}]]
 
 
 def test_of_a_task_only_what_is_used_is_kept() -> None:
     sent = {**BARE, "id": 2**63 - 1, "annotations": [{"completed_by": "somebody"}]}
-    assert protocol.decode_predict(json.dumps({"tasks": [sent]}).encode()).tasks == [{**BARE, "id": 2**63 - 1}]
+    assert read(sent).tasks == [{**BARE, "id": 2**63 - 1}]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"context": {"result": []}}, {"result": []}),
+        ({"context": None, "login": "x"}, None),
+        ({"context": "x"}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+        ("x", None),
+    ],
+)
+def test_of_the_parameters_only_the_context_is_kept(params: object, expected: object) -> None:
+    assert read(BARE, params=params).context == expected
+
+
+def test_an_interactive_request_gets_one_prediction_a_task_if_an_empty_one() -> None:
+    asked: list[object] = []
+
+    def closer(task: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any] | None:
+        asked.append((task["id"], context))
+        return predict_filled(task)
+
+    request = PredictRequest([BARE, None, FILLED], 3, {"result": ["said"]})
+    assert protocol.interactive(request, closer) == {
+        "results": [{"result": []}, {"result": []}, {"result": [], "score": 8}]
+    }
+    assert asked == [(7, {"result": ["said"]}), (8, {"result": ["said"]})]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +267,73 @@ def test_a_worker_sees_pools_that_another_appends_meanwhile(
     assert predict()(task) is not None
 
 
+def test_a_prediction_that_label_studio_would_not_survive_is_left_out_and_said_once(
+    retriever: Retriever, task: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Ranker, "certainty", lambda self, candidates: float("nan"))
+    assert [retriever.predictor()(task) for _ in range(3)] == [None] * 3
+    assert [record.message for record in caplog.records] == [
+        "task 1 gets no prediction: expected a finite score, found nan"
+    ]
+
+
+def test_a_context_scores_the_cards_by_those_that_answer(retriever: Retriever, task: dict[str, Any]) -> None:
+    plain, closer = retriever.predictor()(task), retriever.closer()
+    assert closer(task, {}) == closer(task, {"result": []}) == plain
+    liked = closer(task, {"result": [graded.answer(2, "3"), graded.answer(0, "0")]})
+    assert liked is not None
+    grades = [int(region["value"]["choices"][0]) for region in liked["result"]]
+    assert grades[2] == max(grades)
+    assert liked["score"] != (plain or {})["score"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"result": [answers.region("better", "text", ["in words"])]},  # while no encoder answers
+        {"result": [{"from_name": "rel_9"}, 5, None, {}]},
+        {"result": "x"},
+        {"result": {"x": []}},
+        {"other": [1]},
+    ],
+)
+def test_a_context_that_cannot_be_taken_up_gets_what_is_predicted_anyway(
+    retriever: Retriever, task: dict[str, Any], context: dict[str, Any]
+) -> None:
+    assert retriever.closer()(task, context) == retriever.predictor()(task)
+    assert retriever.closer()({"id": 1, "data": {}, "meta": {}}, context) is None
+    assert retriever.closer()(changed(task, assisted=False), context) is None
+
+
+def test_a_query_that_has_a_pool_keeps_it(retriever: Retriever, tiny_workspace: Workspace) -> None:
+    """Whoever imports a query that was pooled already gets the first screen of that pool."""
+    from ls_retrieval import compose
+    from store import settings
+
+    settings.add_project(tiny_workspace.settings_path, "main", settings.Project(id=3, candidates="image"))
+    compose.make_pools(tiny_workspace, "main")
+    before = pools.load(tiny_workspace.pools)
+    query = Query(query_id="q-red", text="a red thing")
+    proposed = retriever.propose(query, "image")
+    assert len(proposed.candidates) == 8
+    assert before[proposed.pool_id] == proposed
+    assert pools.load(tiny_workspace.pools) == before
+
+
+def test_the_order_that_a_project_shows_is_the_order_of_the_kept_pool(
+    retriever: Retriever, tiny_workspace: Workspace
+) -> None:
+    query = Query(query_id="q-red", text="a red thing")
+
+    def best_first(pool: Pool) -> Pool:
+        return replace(pool, candidates=tuple(sorted(pool.candidates, key=lambda c: -c.score)))
+
+    shuffled, ranked = retriever.propose(query, "image"), retriever.propose(query, "image", best_first)
+    assert shuffled.pool_id != ranked.pool_id
+    assert sorted(c.doc_id for c in shuffled.candidates) == sorted(c.doc_id for c in ranked.candidates)
+    assert set(pools.load(tiny_workspace.pools)) == {shuffled.pool_id, ranked.pool_id}
+
+
 def test_many_threads_of_a_worker_make_the_same_pool(retriever: Retriever, tiny_workspace: Workspace) -> None:
     made = []
     query = Query(query_id="q-red", text="a red thing", positives=("red-square",))
@@ -227,17 +365,28 @@ def test_a_live_run_is_the_top_of_the_ranking_as_far_as_one_screen_can_judge_it(
 # over HTTP
 
 
+SECRET = "made up for this test"
+CREDENTIALS = Credentials("ls", "pass:wörd")
+
+
 @pytest.fixture
 def woken() -> list[int]:
     return []
 
 
 @pytest.fixture
-def client(retriever: Retriever, woken: list[int]) -> FlaskClient:
+def trained() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def client(retriever: Retriever, woken: list[int], trained: list[int]) -> FlaskClient:
     def fill(project: int, task_id: int) -> Task | None:
         raise {1: NotReady("loading"), 2: Mendable("the disk is full"), 3: RuntimeError("secret detail")}[task_id]
 
-    app = create_app(retriever, fill=fill, wake=woken.append, credentials=Credentials("ls", "pass:wörd"))
+    app = create_app(
+        retriever, fill=fill, wake=woken.append, train=trained.append, credentials=CREDENTIALS, secret=SECRET
+    )
     return app.test_client()
 
 
@@ -245,30 +394,109 @@ def login(user: str = "ls", password: str = "pass:wörd") -> dict[str, str]:  # 
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-@pytest.mark.parametrize("path", ["/", "/health"])
-def test_health_is_open_and_up_while_the_model_loads(client: FlaskClient, path: str) -> None:
-    assert client.get(path).json == {"status": "UP", "model_class": "Retriever", "encoders": "loading"}
+BY_SECRET = {"X-LS-Retrieval-Secret": SECRET}
+STRANGERS: list[dict[str, str]] = [
+    {},
+    login(password="wrong"),
+    login(user="wrong"),
+    login(password=""),
+    {"Authorization": "Bearer x"},
+    {"Authorization": "Basic !"},
+    {"Authorization": "Digest username=ls"},
+    {"X-LS-Retrieval-Secret": ""},
+    {"X-LS-Retrieval-Secret": SECRET[:-1]},
+    {"X-LS-Retrieval-Secret": "mäde up"},
+]
+PAGE = [("GET", f"/ui{place}") for place in ("/", "/state", "/thumb", "/media", "/static/<path:filename>")]
+PAGE += [("POST", "/ui/pool"), ("POST", "/ui/settings")]
+PROTOCOL = [("GET", "/"), ("POST", "/setup"), ("POST", "/predict"), ("GET", "/versions")]
+ENDPOINTS = [*PROTOCOL, *PAGE, ("POST", "/webhook")]
+
+
+def test_health_is_open_and_up_while_the_model_loads(client: FlaskClient) -> None:
+    answer = client.get("/health", headers={"Host": "somewhere.else"})
+    assert answer.json == {"status": "UP", "model_class": "Retriever", "encoders": "loading"}
+
+
+@pytest.mark.parametrize("headers", STRANGERS)
+@pytest.mark.parametrize(("method", "path"), [*ENDPOINTS, ("GET", "/no-such-page")])
+def test_everything_else_asks_for_credentials(
+    client: FlaskClient, woken: list[int], headers: dict[str, str], method: str, path: str
+) -> None:
+    body = json.dumps(hook("TASKS_CREATED"))
+    refused = client.open(path, method=method, data=body, content_type="application/json", headers=headers)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Basic")
+    settle()
+    assert woken == []
+
+
+def test_every_endpoint_there_is_has_been_asked(client: FlaskClient) -> None:
+    rules = {(rule.rule) for rule in client.application.url_map.iter_rules() if rule.endpoint != "static"}
+    assert rules == {path for _, path in ENDPOINTS} | {"/health"}
+
+
+def test_the_secret_opens_the_webhook_and_nothing_else(client: FlaskClient) -> None:
+    assert client.post("/webhook", json=hook("TASKS_CREATED"), headers=BY_SECRET).status_code == 200
+    assert client.post("/webhook", json=hook("TASKS_CREATED"), headers=login()).status_code == 200
+    for method, path in ENDPOINTS[:-1]:
+        assert client.open(path, method=method, json={}, headers=BY_SECRET).status_code == 401
+
+
+def test_a_secret_alone_closes_the_webhook_alone(retriever: Retriever) -> None:
+    client = create_app(retriever, secret=SECRET).test_client()
+    assert client.post("/webhook", json=hook("TASKS_CREATED")).status_code == 401
+    assert client.post("/webhook", json=hook("TASKS_CREATED"), headers=BY_SECRET).status_code == 200
+    assert client.get("/versions").status_code == 200
+
+
+def test_credentials_alone_close_the_webhook_too(retriever: Retriever) -> None:
+    client = create_app(retriever, credentials=CREDENTIALS).test_client()
+    assert client.post("/webhook", json=hook("TASKS_CREATED"), headers=BY_SECRET).status_code == 401
+    assert client.post("/webhook", json=hook("TASKS_CREATED"), headers=login()).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9090", "127.8.9.10", "[::1]:9090"])
+def test_without_credentials_only_this_machine_is_answered(retriever: Retriever, host: str) -> None:
+    """A page of somebody else's, whose name leads to 127.0.0.1, would be of the backend's own origin."""
+    client = create_app(retriever).test_client()
+    assert client.get("/versions", headers={"Host": host}).status_code == 200
+    for other in ("evil.example", "localhost.evil.example", "192.168.0.7", "[fe80::1]:9090"):
+        assert client.get("/versions", headers={"Host": other}).status_code == 403
+    known = create_app(retriever, credentials=CREDENTIALS).test_client()
+    assert known.get("/versions", headers={"Host": "backend:9090", **login()}).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("host", "alone"),
     [
-        {},
-        login(password="wrong"),
-        login(user="wrong"),
-        login(password=""),
-        {"Authorization": "Bearer x"},
-        {"Authorization": "Basic !"},
-        {"Authorization": "Digest username=ls"},
+        *((host, True) for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost")),
+        *((host, False) for host in ("", "0.0.0.0", "::", "10.0.0.1", "backend", "127.0.0.1.example")),  # noqa: S104
     ],
 )
-@pytest.mark.parametrize(("method", "path"), [("POST", "/setup"), ("POST", "/predict"), ("GET", "/versions")])
-def test_everything_else_asks_for_credentials(
-    client: FlaskClient, headers: dict[str, str], method: str, path: str
-) -> None:
-    refused = client.open(path, method=method, headers=headers)
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].startswith("Basic")
+def test_which_addresses_are_this_machines_alone(host: str, alone: bool) -> None:
+    assert is_loopback(host) is alone
+
+
+def test_who_guesses_passwords_is_not_listened_to_for_a_minute() -> None:
+    now = [100.0]
+    guard = Guard(CREDENTIALS, SECRET, clock=lambda: now[0])
+
+    def status(headers: dict[str, str], address: str = "10.0.0.9") -> int | None:
+        asked = Request(EnvironBuilder(headers=Headers(headers), environ_base={"REMOTE_ADDR": address}).get_environ())
+        try:
+            guard.check(asked, webhook=True)
+        except HTTPException as error:
+            return error.code
+        return 200
+
+    assert [status({}) for _ in range(50)] == [401] * 50  # Label Studio's own webhook, which knows nothing
+    assert status(login()) == 200
+    assert [status(login(password=str(n))) for n in range(20)] == [401] * 20
+    assert status(login()) == status(BY_SECRET) == 429
+    assert status(login(), "10.0.0.8") == 200
+    now[0] += 61
+    assert status(login()) == 200
 
 
 def test_setup_and_versions_tell_the_model_version(client: FlaskClient, retriever: Retriever) -> None:
@@ -296,9 +524,9 @@ def test_errors_are_sentences(client: FlaskClient) -> None:
     failed = client.post("/predict", json={"tasks": [{**BARE, "id": 3}], "project": "3.1"}, headers=login())
     assert failed.status_code == 500
     assert failed.json == {"error": "The backend failed; its log says where."}
-    for refused, status in ((client.get("/no"), 401), (client.get("/no", headers=login()), 404)):
-        assert refused.status_code == status
-        assert b"Traceback" not in refused.data
+    missing = client.get("/no", headers=login())
+    assert missing.status_code == 404
+    assert b"Traceback" not in missing.data
 
 
 def test_a_workspace_that_was_moved_is_told_as_a_sentence(client: FlaskClient, tiny_workspace: Workspace) -> None:
@@ -334,11 +562,13 @@ def hook(action: str, project: object = 3) -> dict[str, object]:
 
 def settle() -> None:
     for thread in threading.enumerate():
-        if thread.name.endswith("(_run)"):
+        if thread.name in {"waking", "training"}:
             thread.join()
 
 
-def test_the_webhook_wakes_for_new_tasks_of_a_project_only(client: FlaskClient, woken: list[int]) -> None:
+def test_the_webhook_wakes_for_new_tasks_of_a_project_only(
+    client: FlaskClient, woken: list[int], trained: list[int]
+) -> None:
     silent = [
         hook("ANNOTATION_CREATED"),
         hook("TASKS_DELETED"),
@@ -346,23 +576,60 @@ def test_the_webhook_wakes_for_new_tasks_of_a_project_only(client: FlaskClient, 
         hook("TASKS_CREATED", True),
     ]
     for body in [*silent, hook("TASKS_CREATED")]:
-        assert client.post("/webhook", json=body).json == {"status": "ok"}
+        assert client.post("/webhook", json=body, headers=BY_SECRET).json == {"status": "ok"}
     settle()
-    assert woken == [3]
+    assert (woken, trained) == ([3], [])
 
 
-def test_the_start_training_button_starts_learning_and_nothing_else(retriever: Retriever) -> None:
-    learned: list[int] = []
-    woken: list[int] = []
-    client = create_app(retriever, wake=woken.append, learn=learned.append).test_client()
-    for action in ("START_TRAINING", "PROJECT_UPDATED"):
-        assert client.post("/webhook", json=hook(action)).json == {"status": "ok"}
+def test_start_training_comes_to_the_webhook_with_the_credentials(
+    client: FlaskClient, woken: list[int], trained: list[int]
+) -> None:
+    assert client.post("/webhook", json=hook("START_TRAINING"), headers=login()).json == {"status": "ok"}
     settle()
-    assert (learned, woken) == ([3], [])
+    assert (woken, trained) == ([], [3])
+
+
+def test_the_webhook_is_answered_before_anything_is_done_and_what_comes_meanwhile_is_done_once_more(
+    retriever: Retriever,
+) -> None:
+    done: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wake(project: int) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        done.append(project)
+
+    client = create_app(retriever, wake=wake).test_client()
+    assert client.post("/webhook", json=hook("TASKS_CREATED")).status_code == 200
+    assert begun.wait(10)
+    for _ in range(5):
+        assert client.post("/webhook", json=hook("TASKS_CREATED")).status_code == 200
+    assert done == []
+    go_on.set()
+    settle()
+    settle()  # the second thread is started by the first
+    assert done == [3, 3]
+
+
+@pytest.mark.parametrize("error", [Mendable("the disk is full"), RuntimeError("unexpected")])
+def test_a_project_that_could_not_be_filled_is_woken_again(retriever: Retriever, error: Exception) -> None:
+    asked: list[int] = []
+
+    def wake(project: int) -> None:
+        asked.append(project)
+        raise error
+
+    client = create_app(retriever, wake=wake).test_client()
+    for _ in range(2):
+        assert client.post("/webhook", json=hook("TASKS_CREATED")).status_code == 200
+        settle()
+    assert asked == [3, 3]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"project": {"id": 3}}', b'{"action": 1}'])
 def test_a_malformed_webhook_is_refused_and_wakes_nobody(client: FlaskClient, woken: list[int], body: bytes) -> None:
-    assert client.post("/webhook", data=body, content_type="application/json").status_code == 400
+    answer = client.post("/webhook", data=body, content_type="application/json", headers=BY_SECRET)
+    assert answer.status_code == 400
     settle()
     assert woken == []

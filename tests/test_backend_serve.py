@@ -16,12 +16,15 @@ import pytest
 import requests
 
 from label_configs.errors import Mendable
-from ls_retrieval import serve
-from ls_retrieval.serve import Filler, running_backend
+from ls_retrieval import filling, serve
+from ls_retrieval.filling import Filler
+from ls_retrieval.serve import running_backend
 from store import settings
 from store.workspace import Workspace
 
-NO_LOGIN = dict.fromkeys(("BASIC_AUTH_USER", "BASIC_AUTH_PASS", "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"), "")
+NO_LOGIN = dict.fromkeys(
+    ("BASIC_AUTH_USER", "BASIC_AUTH_PASS", "LSR_WEBHOOK_SECRET", "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"), ""
+)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -61,15 +64,10 @@ def workspace(tiny_indexed: Workspace) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def backend(workspace: Workspace) -> Iterator[tuple[str, str]]:
-    """The URL of a backend of two workers, and what /health said of the model when it first answered."""
-    with running_backend(workspace, host="127.0.0.1", port=0, workers=2, environment=NO_LOGIN) as url:
-        yield url, health(url)
-
-
-@pytest.fixture
-def url(backend: tuple[str, str]) -> str:
-    return backend[0]
+def url(workspace: Workspace) -> Iterator[str]:
+    """The URL of a backend of two workers."""
+    with running_backend(workspace, host="127.0.0.1", port=0, workers=2, environment=NO_LOGIN) as running:
+        yield running
 
 
 # before anything is started
@@ -88,8 +86,16 @@ def test_a_port_in_use_is_named(workspace: Workspace) -> None:
         assert f"Port {port} cannot be used" in refused(workspace, port=port).what
 
 
-def test_it_does_not_listen_to_others_without_credentials(workspace: Workspace) -> None:
-    assert "0.0.0.0 without credentials" in refused(workspace, host="0.0.0.0").what  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "fe80::1", "backend"])  # noqa: S104
+def test_it_does_not_listen_to_others_without_credentials(workspace: Workspace, host: str) -> None:
+    assert f"{host} without credentials" in refused(workspace, host=host).what
+    secret = {**NO_LOGIN, "LSR_WEBHOOK_SECRET": "known to the webhook alone"}
+    assert f"{host} without credentials" in refused(workspace, host=host, environment=secret).what
+
+
+def test_a_secret_that_cannot_be_read_is_told_before_anything_is_started(workspace: Workspace) -> None:
+    gone = {**NO_LOGIN, "LSR_WEBHOOK_SECRET_FILE": str(workspace.root / "gone")}
+    assert "gone cannot be read" in refused(workspace, environment=gone).what
 
 
 @pytest.mark.parametrize("half", ["BASIC_AUTH_USER", "BASIC_AUTH_PASS"])
@@ -108,9 +114,19 @@ def test_credentials_may_come_from_private_files(tmp_path: Path) -> None:
 # in service
 
 
-def test_health_answers_while_the_model_still_loads(backend: tuple[str, str]) -> None:
-    url, first = backend
-    assert first == "loading"
+def test_everything_answers_while_the_encoders_do_not(url: str, workspace: Workspace) -> None:
+    """The encoder process is stopped meanwhile: harder than loading, and of no time of its own."""
+    wait_until(lambda: only(workspace, "encoder_service"))
+    (encoders,) = only(workspace, "encoder_service")
+    bare = {"tasks": [{"id": 1, "data": {"query": "x"}}] * 3, "project": "1.1"}
+    os.kill(encoders, signal.SIGSTOP)
+    try:
+        assert health(url) == "loading"
+        assert requests.post(f"{url}/setup", json={}, timeout=5).json()["model_version"].startswith("ls-retrieval-")
+        assert requests.post(f"{url}/predict", json=bare, timeout=5).json() == {"results": [[], [], []]}
+        assert requests.post(f"{url}/webhook", json={"action": "TASKS_CREATED"}, timeout=5).json() == {"status": "ok"}
+    finally:
+        os.kill(encoders, signal.SIGCONT)
     wait_until(lambda: health(url) == "ready")
 
 
@@ -157,6 +173,18 @@ def test_a_web_server_that_dies_is_started_again(url: str, workspace: Workspace)
     wait_until(answers)
 
 
+def test_it_listens_on_ipv6s_loopback_and_asks_for_what_it_was_told_to(tiny_workspace: Workspace) -> None:
+    given = {**NO_LOGIN, "BASIC_AUTH_USER": "ls", "BASIC_AUTH_PASS": "p", "LSR_WEBHOOK_SECRET": "s"}
+    hook = {"action": "TASKS_CREATED", "project": {"id": 1}}
+    with running_backend(tiny_workspace, host="::1", port=0, workers=1, environment=given) as url:
+        assert url.startswith("http://[::1]:")
+        assert requests.get(f"{url}/versions", timeout=5).status_code == 401
+        assert requests.get(f"{url}/versions", auth=("ls", "p"), timeout=5).status_code == 200
+        assert requests.post(f"{url}/webhook", json=hook, timeout=5).status_code == 401
+        secret = {"X-LS-Retrieval-Secret": "s"}
+        assert requests.post(f"{url}/webhook", json=hook, headers=secret, timeout=5).status_code == 200
+
+
 # stopping
 
 
@@ -186,7 +214,7 @@ def test_nothing_is_left_however_serve_ends(tiny_workspace: Workspace, number: s
 
 
 def filler(workspace: Workspace, extra: Mapping[str, str] | None = None) -> Filler:
-    given = {"LSR_WORKSPACE": str(workspace.root), "LSR_ENCODER_SOCKET": "/nowhere", **(extra or {})}
+    given = {"LSR_WORKSPACE": str(workspace.root), "LSR_ENCODER_SOCKET": str(workspace.root / "none"), **(extra or {})}
     return Filler(given)
 
 
@@ -202,12 +230,12 @@ def test_the_poll_goes_on_after_an_error(
     kept = tiny_workspace.settings_path.read_text()
     asked: list[int] = []
 
-    def project(number: int) -> None:
+    def project(number: int, *, thorough: bool = False) -> None:
         asked.append(number)
         if len(asked) < 4:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(serve, "POLL", 0.02)
+    monkeypatch.setattr(filling, "POLL", 0.02)
     polled, stop = filler(tiny_workspace), threading.Event()
     monkeypatch.setattr(polled, "project", project)
     thread = threading.Thread(target=polled.poll, args=(stop,))

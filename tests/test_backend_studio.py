@@ -1,6 +1,7 @@
 """What the backend does inside a real Label Studio: predictions stored once, bare tasks filled, others left alone."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ import tiny
 from label_studio_sdk import LabelStudio
 
 from label_configs.errors import Mendable
-from label_configs.forms import envelope
+from label_configs.forms import FORMS, check, envelope, graded
 from ls_retrieval import compose, serve
-from ls_retrieval.serve import Filler, running_backend
+from ls_retrieval.filling import Filler
+from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Account, Studio
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.retriever import Retriever
@@ -26,6 +28,7 @@ from store.workspace import Workspace
 from sync import projects
 
 LOGIN = {"BASIC_AUTH_USER": "label-studio", "BASIC_AUTH_PASS": "made up here"}
+SECRET = "made up here too"
 
 
 class Setting(NamedTuple):
@@ -68,11 +71,12 @@ def setting(
         ("woken", "blind", "text"),
         ("polled", "blind", "text"),
         ("pictures", "blind", "image"),
+        ("busy", "assist", "text"),
     ):
         wanted: dict[str, Any] = {"query": query, "candidates": "image", "mode": mode}
         made = projects.create(client, name, Project(id=0, **wanted), workspace.rules)
         settings.add_project(workspace.settings_path, name, Project(id=made, **wanted))
-    environment = {**LOGIN, "LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
+    environment = served(studio)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serve, "POLL", 3600.0)
         with (
@@ -80,11 +84,7 @@ def setting(
             requests.Session() as session,
         ):
             for name in ("pushed", "opened", "silent", "woken"):
-                login = LOGIN.values()
-                projects.ensure_backend(client, workspace.project(name), projects.Backend(url, *login))
-            for name in ("opened", "silent"):
-                for hook in client.webhooks.list(project=workspace.project(name).id):
-                    client.webhooks.delete(hook.id or 0)  # so that nothing but opening fills there
+                connect(client, workspace.project(name).id, url, wakes=name in {"pushed", "woken"})
             answer = session.post(f"{studio.url}/api/token/refresh/", json={"refresh": studio.admin.token}, timeout=30)
             session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
 
@@ -95,6 +95,34 @@ def setting(
 
             wait_until(lambda: requests.get(f"{url}/health", timeout=5).json()["encoders"] == "ready")
             yield Setting(api, client, workspace, url)
+
+
+def served(studio: Studio) -> dict[str, str]:
+    """What the processes of a backend find in their environment."""
+    secret = {"LSR_WEBHOOK_SECRET": SECRET}
+    return {**LOGIN, **secret, "LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
+
+
+def connect(client: LabelStudio, project: int, url: str, *, wakes: bool) -> None:
+    """Connect the backend, and a webhook that knows the secret in place of the one that Label Studio makes."""
+    user, password = LOGIN.values()
+    client.ml.create(
+        project=project,
+        url=url,
+        title="ls-retrieval",
+        is_interactive=True,
+        auth_method="BASIC_AUTH",
+        basic_auth_user=user,
+        basic_auth_pass=password,
+    )
+    for hook in client.webhooks.list(project=project):
+        client.webhooks.delete(hook.id or 0)
+    if wakes:
+        headers = {"X-LS-Retrieval-Secret": SECRET}
+        actions: Any = ["TASKS_CREATED"]
+        client.webhooks.create(
+            url=f"{url}/webhook", project=project, headers=headers, send_for_all_actions=False, actions=actions
+        )
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -114,9 +142,14 @@ def test_retrieving_predictions_twice_stores_them_once_and_nothing_for_foreign_t
     retriever = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere")))
     presenter = compose.presenter(setting.workspace, "pushed")
     queries = [presenter.queries[f"q-{colour}"] for colour in ("red", "blue", "green")]
-    ours = [dict(presenter.screens(retriever.propose(query, "image"), query)[0]) for query in queries]
-    foreign = {"data": {"query": " "}}
-    task_ids = setting.bring("pushed", *ours, foreign)
+    screens = [presenter.screens(retriever.propose(query, "image"), query)[0] for query in queries]
+    ours: list[dict[str, Any]] = [dict(task) for task in screens]
+    foreign: list[dict[str, Any]] = [
+        {"data": {"query": " "}},
+        {"data": {"query": "", "candidates": "x"}, "meta": {"of others": {"docs": []}}},
+        {"data": {**ours[0]["data"], "candidates": []}, "meta": ours[0]["meta"]},
+    ]
+    task_ids = setting.bring("pushed", *ours, *foreign)
     project = setting.project("pushed").id
     retrieve = f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}"
     body = {"selectedItems": {"all": False, "included": task_ids}}
@@ -149,10 +182,97 @@ def test_importing_bare_queries_wakes_the_backend_which_fills_them(setting: Sett
     wait_until(lambda: all(is_complete(setting.task("woken", task_id)) for task_id in task_ids), 30)
 
 
+def test_a_webhook_without_the_secret_is_refused(setting: Setting) -> None:
+    """Label Studio makes such a one beside every backend: it cannot authenticate."""
+    hook = {"action": "TASKS_CREATED", "project": {"id": setting.project("silent").id}}
+    assert requests.post(f"{setting.backend}/webhook", json=hook, timeout=5).status_code == 401
+
+
 def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> None:
     """Label Studio asks only where predictions are shown: bare tasks of blind projects wait for webhook or poll."""
     (task_id,) = setting.bring("silent", {"data": {"query": "a purple thing with wings"}})
     assert not is_complete(setting.api("GET", f"/api/tasks/{task_id}?project={setting.project('silent').id}"))
+
+
+def test_bare_tasks_that_are_asked_about_together_are_stored_nothing_for_and_filled_after_the_answer(
+    setting: Setting,
+) -> None:
+    project, queries = setting.project("silent").id, ("a round thing", "an angular thing", "a long thing")
+    task_ids = setting.bring("silent", *({"data": {"query": query}} for query in queries))
+    retrieve = f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}"
+    setting.api("POST", retrieve, json={"selectedItems": {"all": False, "included": task_ids}})
+    assert setting.api("GET", f"/api/predictions/?project={project}") == []
+    wait_until(lambda: len(setting.api("GET", f"/api/predictions/?project={project}")) == 3)  # for the Data Manager
+    assert all(is_complete(setting.task("silent", task_id)) for task_id in task_ids)
+    setting.api("POST", retrieve, json={"selectedItems": {"all": False, "included": task_ids}})
+    assert sorted(p["task"] for p in setting.api("GET", f"/api/predictions/?project={project}")) == task_ids
+
+
+def test_a_context_gets_the_candidates_of_its_task_scored_by_what_was_said(setting: Setting) -> None:
+    project = setting.project("silent").id
+    (task_id,) = setting.bring("silent", {"data": {"query": "a thing of any colour"}})
+    (backend,) = setting.client.ml.list(project=project)
+
+    def asked(*regions: dict[str, Any]) -> Any:
+        body = {"task": task_id, "context": {"result": regions}}
+        return setting.api("POST", f"/api/ml/{backend.id}/interactive-annotating", json=body)
+
+    assert asked() == {"data": {"result": []}}
+    hook = {"action": "TASKS_CREATED", "project": {"id": project}}
+    requests.post(f"{setting.backend}/webhook", json=hook, headers={"X-LS-Retrieval-Secret": SECRET}, timeout=5)
+    wait_until(lambda: is_complete(setting.task("silent", task_id)))
+    plain, liking = asked()["data"], asked(graded.answer(2, "3"))["data"]
+    wording = asked({"from_name": "better", "to_name": "query", "type": "textarea", "value": {"text": ["a black bar"]}})
+    for found in (plain, liking, wording["data"]):
+        assert [region["from_name"] for region in found["result"]] == ["rel_0", "rel_1", "rel_2", "rel_3"]
+    assert len({plain["score"], liking["score"], wording["data"]["score"]}) == 3
+    assert asked({"from_name": "rel_9"}, {"nothing": 1}) == {"data": plain}
+    stored = setting.api("GET", f"/api/tasks/{task_id}?project={project}")["predictions"]
+    assert {p["score"] for p in stored} <= {plain["score"]}  # what was shown is not stored
+
+
+CSV = dict.fromkeys(("graded", "review"), "query\n") | dict.fromkeys(
+    ("buckets", "ranking", "pairwise", "selection"), "query,candidates\n"
+)
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_queries_that_come_as_a_csv_get_ranked_candidates_with_hard_negatives_in_every_form(
+    setting: Setting, studio: Studio, name: str
+) -> None:
+    mode = FORMS[name].MODE
+    wanted: dict[str, Any] = {"form": name, "query": "text", "candidates": "image", "mode": mode}
+    made = projects.create(setting.client, f"as {name}", Project(id=0, **wanted), setting.workspace.rules)
+    settings.add_project(setting.workspace.settings_path, f"as {name}", Project(id=made, **wanted))
+    colours = ("red", "green", "blue", "orange", "purple", "black")
+    blank = "," if "," in CSV[name] else ""
+    content = CSV[name] + "".join(f"a {colour} thing{blank}\n" for colour in colours)
+    imported = setting.api("POST", f"/api/projects/{made}/import", files={"file": ("q.csv", content, "text/csv")})
+    assert imported["task_count"] == 6
+
+    one = filler(setting, studio)
+    for _ in range(2):
+        one.project(made)
+    tasks = setting.api("GET", "/api/tasks", params={"project": made, "fields": "all", "page_size": 500})["tasks"]
+    one_screen = {"pairwise": 4, "review": 4}.get(name, 1)  # a pool of four is a ring of four pairs, or four cards
+    assert len(tasks) == 6 * one_screen
+    kept, rules = pools.load(setting.workspace.pools), setting.workspace.rules
+    predict = one.retriever.predictor()
+    for task in tasks:
+        shown = envelope.read(task, made)
+        pool = kept[shown.pool_id]
+        assert len(pool.candidates) == 4
+        assert [c.role for c in pool.candidates].count("hard_negative") == 1
+        scores = [c.score for c in pool.candidates]
+        helped = task["meta"]["ls_retrieval"].get("assisted", False)
+        assert (scores == sorted(scores, reverse=True)) == helped or not helped
+        predicted = predict(task)
+        assert (predicted is None) == (mode == "assist" and not helped)
+        assert predicted is None or check.problems(task, predicted, rules) == []
+        if mode == "blind":  # in a project that assists Label Studio asks when the task is opened
+            assert [p["model_version"] for p in task["predictions"]] == [one.retriever.ranker.version]
+    assert any(t["meta"]["ls_retrieval"].get("assisted") for t in tasks) == (mode == "assist")
+    assert {t["data"]["query"] for t in tasks} == {f"a {colour} thing" for colour in colours}
 
 
 def test_only_what_label_studio_holds_is_filled_and_kept(setting: Setting, studio: Studio) -> None:
@@ -195,8 +315,8 @@ def test_the_start_training_button_learns_what_was_pulled_and_all_workers_follow
 
 def filler(setting: Setting, studio: Studio) -> Filler:
     """A filler that fills what needs no encoder."""
-    environment = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": studio.admin.token}
-    return Filler({"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": "/nowhere", **environment})
+    place = {"LSR_WORKSPACE": str(setting.workspace.root), "LSR_ENCODER_SOCKET": str(setting.workspace.root / "none")}
+    return Filler({**place, **served(studio)})
 
 
 def test_a_bare_task_that_cannot_be_filled_is_named_once_and_stops_no_other(
@@ -233,6 +353,109 @@ def test_filling_keeps_the_rules_and_waits_while_the_project_shows_earlier_ones(
     one.project(project)
     assert is_complete(setting.task("pictures", task_id))
     assert [path.read_text() for path in workspace.kept_rules.iterdir()] == [rules]
+
+
+def test_busy_annotators_lose_nothing_while_their_tasks_are_filled_from_all_sides(
+    setting: Setting, studio: Studio, sdk: Callable[[Account], LabelStudio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Webhook, /predict and poll of a backend of two workers fill 40 tasks that three people are working through."""
+    project = setting.project("busy").id
+    seen: list[dict[str, Any]] = []
+    people = [_Person(studio, sdk, name, project) for name in ("ada", "bob", "cyd")]
+
+    def work(person: _Person) -> None:
+        while person.answered < 6:
+            task = person.next()
+            if task is None:
+                time.sleep(0.2)
+                continue
+            cards = len(task["data"].get("candidates") or [])
+            result = tiny.graded_answer({n: (n + task["id"]) % 4 for n in range(cards)})
+            if person.answered % 3 == 0 and cards:
+                person.draft(task["id"], result)
+            made = person.answer(task["id"], result)
+            seen.append({"id": made, "task": task["id"], "result": result, "docs": _docs(task)})
+
+    monkeypatch.setattr(serve, "POLL", 0.3)
+    with running_backend(setting.workspace, host="127.0.0.1", port=0, workers=2, environment=served(studio)) as url:
+        connect(setting.client, project, url, wakes=True)
+        wait_until(lambda: requests.get(f"{url}/health", timeout=5).json()["encoders"] == "ready")
+        task_ids = setting.bring("busy", *({"data": {"query": f"thing number {n}"}} for n in range(8)))
+        threads = [threading.Thread(target=work, args=(person,)) for person in people]
+        for thread in threads:
+            thread.start()
+        for start in range(8, 40, 8):
+            task_ids += setting.bring("busy", *({"data": {"query": f"thing number {start + n}"}} for n in range(8)))
+        for thread in threads:
+            thread.join(240)
+        query = {"project": project, "fields": "all", "page_size": 500}
+
+        def tasks() -> dict[int, dict[str, Any]]:
+            return {task["id"]: task for task in setting.api("GET", "/api/tasks", params=query)["tasks"]}
+
+        answered = {one["task"] for one in seen}
+        wait_until(lambda: all(is_complete(t) for t in tasks().values() if t["id"] not in answered), 120)
+        now = tasks()
+    assert len(seen) == 18
+    assert sorted(now) == sorted(task_ids)  # none lost, none doubled
+    for task_id, task in now.items():
+        assert is_complete(task) or task["data"] == {"query": task["data"]["query"]}  # never in between
+        assert is_complete(task) or task_id in answered
+    for one in seen:
+        there = {annotation["id"]: annotation["result"] for annotation in now[one["task"]]["annotations"]}
+        assert [region["value"] for region in there[one["id"]]] == [region["value"] for region in one["result"]]
+        assert one["docs"] in ({}, _docs(now[one["task"]]))  # what was judged is what stands there
+    assert any(one["docs"] for one in seen)
+    made = list(pools.load(setting.workspace.pools).values())
+    live = [now[task_id]["data"]["query_id"] for task_id in now if is_complete(now[task_id])]
+    assert all(sum(pool.query_id == query_id for pool in made) == 1 for query_id in live)
+
+
+def _docs(task: dict[str, Any]) -> dict[str, str]:
+    return dict(task["meta"]["ls_retrieval"]["docs"]) if envelope.is_filled(task) else {}
+
+
+class _Person:
+    """Somebody in the label stream, by the requests that the editor makes."""
+
+    def __init__(self, studio: Studio, sdk: Callable[[Account], LabelStudio], name: str, project: int) -> None:
+        account = studio.annotator(name)
+        self._me, self._url, self._project, self.answered = sdk(account), studio.url, project, 0
+        access = requests.post(f"{studio.url}/api/token/refresh/", json={"refresh": account.token}, timeout=60).json()
+        self._headers = {"Authorization": f"Bearer {access['access']}"}
+
+    def next(self) -> dict[str, Any] | None:
+        """The task that the label stream gives, as it then stands on the screen."""
+        place = f"{self._url}/api/projects/{self._project}/next"
+        given = requests.get(place, headers=self._headers, timeout=60)
+        if given.status_code == 404:
+            return None
+        place = f"{self._url}/api/tasks/{given.json()['id']}?project={self._project}"
+        return dict(requests.get(place, headers=self._headers, timeout=60).json())
+
+    def draft(self, task_id: int, result: list[dict[str, object]]) -> None:
+        """What the editor saves while somebody works."""
+        draft = {"result": result, "lead_time": 1, "draft_id": 0, "project": self._project}
+        place = f"{self._url}/api/tasks/{task_id}/drafts?project={self._project}"
+        requests.post(place, json=draft, headers=self._headers, timeout=60).raise_for_status()
+
+    def answer(self, task_id: int, result: list[dict[str, object]]) -> int:
+        """Submit; the annotation's id."""
+        self.answered += 1
+        return int(self._me.annotations.create(task_id, result=result, lead_time=1.5).id or 0)
+
+
+def test_a_look_is_at_what_is_new_and_a_thorough_one_at_everything(setting: Setting, studio: Studio) -> None:
+    project, one = setting.project("polled").id, filler(setting, studio)
+    (first,) = setting.bring("polled", {"data": {"query": "a green thing"}})
+    one.project(project)
+    setting.client.tasks.update(str(first), data={"query": "a green thing"}, meta={})  # as if it had been lost
+    (second,) = setting.bring("polled", {"data": {"query": "a purple thing"}})
+    one.project(project)
+    assert [is_complete(setting.task("polled", task_id)) for task_id in (first, second)] == [False, True]
+    one.project(project, thorough=True)
+    assert is_complete(setting.task("polled", first))
+    assert len(setting.task("polled", first)["predictions"]) == 1
 
 
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:

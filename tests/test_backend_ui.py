@@ -13,9 +13,10 @@ from flask.testing import FlaskClient
 from tiny import write_rows
 
 from ml_backend import library, pooling
-from ml_backend.app import Credentials, create_app
+from ml_backend.app import create_app
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Encoder
+from ml_backend.guard import Credentials
 from ml_backend.retriever import Retriever
 from ml_backend.rounds import prepared
 from ml_backend.ui import guard, knobs

@@ -12,6 +12,7 @@ import pytest
 import requests
 import tiny
 from label_studio_sdk import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
 from sync_world import RULES
 
 from label_configs import rules as rules_file
@@ -32,12 +33,12 @@ from store.settings import Project
 from store.times import BEGINNING
 from store.workspace import Workspace
 from sync import export_file, export_storage, projects
-from sync.fill import bare_tasks, fill
+from sync.fill import bare_query, bare_tasks, fill
 from sync.label_studio import connected
 from sync.present import Presenter
 from sync.pull import Pulled, pseudonym, pull
 from sync.push import Pushed, push
-from sync.tasks import changed_since, listing
+from sync.tasks import broken, changed_since, listing
 
 Sdk = Callable[[Account], LabelStudio]
 DOCS = ("d1", "d2", "d3")
@@ -110,11 +111,9 @@ def bob(studio: Studio, sdk: Sdk) -> LabelStudio:
 
 
 @pytest.fixture
-def bench(admin: LabelStudio, tmp_path: Path) -> Bench:
-    blank = Project(id=0, candidates="text", votes=2)
-    project = blank.model_copy(update={"id": projects.create(admin, "bench", blank, RULES)})
-    presenter = Presenter(
-        project=project,
+def presenter(tmp_path: Path) -> Presenter:
+    return Presenter(
+        project=Project(id=0, candidates="text", votes=2),
         rules=RULES,
         per_screen=8,
         queries={f"q{n}": Query(query_id=f"q{n}", text=f"query {n}") for n in range(9)},
@@ -122,7 +121,13 @@ def bench(admin: LabelStudio, tmp_path: Path) -> Bench:
         media=Media(tmp_path, MediaSettings()),
         predict=predict,
     )
-    return Bench(admin, project, presenter, Table(tmp_path / "judgments"))
+
+
+@pytest.fixture
+def bench(admin: LabelStudio, presenter: Presenter, tmp_path: Path) -> Bench:
+    project_id = projects.create(admin, "bench", presenter.project, RULES)
+    project = presenter.project.model_copy(update={"id": project_id})
+    return Bench(admin, project, replace(presenter, project=project), Table(tmp_path / "judgments"))
 
 
 def drafted(studio: Studio, account: Account, task_id: int, project: int) -> None:
@@ -572,13 +577,13 @@ def bare(bench: Bench, *texts: str) -> list[int]:
 
 def test_a_bare_query_gets_its_candidates_once(bench: Bench) -> None:
     (task_id,) = bare(bench, "something red")
-    assert bare_tasks(bench.client, bench.presenter) == [task_id]
+    assert list(bare_tasks(bench.client, bench.presenter).queries) == [task_id]
     fill(bench.client, bench.presenter, task_id, proposed)
     (filled,) = listing(bench.client, bench.project.id)
     assert filled["data"]["query"] == "something red"
     assert filled["data"]["query_id"] == bare_query_id("something red")
     assert filled["meta"][KEY]["docs"] == {"c0": "d1", "c1": "d2", "c2": "d3"}
-    assert bare_tasks(bench.client, bench.presenter) == []
+    assert bare_tasks(bench.client, bench.presenter) == ({}, task_id)
     again = fill(bench.client, bench.presenter, task_id, proposed)
     assert again is not None
     assert (again["data"], again["meta"]) == (filled["data"], filled["meta"])
@@ -589,7 +594,7 @@ def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: Label
     ada.annotations.create(answered, result=answer(3))
     ada.annotations.create(skipped, result=[], was_cancelled=True)
     drafted(studio, studio.annotator("ada"), begun, bench.project.id)
-    assert bare_tasks(bench.client, bench.presenter) == [free]
+    assert list(bare_tasks(bench.client, bench.presenter).queries) == [free]
     assert [fill(bench.client, bench.presenter, task_id, proposed) for task_id in (answered, skipped, begun)] == [
         None
     ] * 3
@@ -601,8 +606,100 @@ def test_a_task_that_somebody_works_on_is_never_written(bench: Bench, ada: Label
 
 def test_a_task_that_says_nothing_is_left_alone(bench: Bench) -> None:
     (task_id,) = bare(bench, "  ")
-    assert bare_tasks(bench.client, bench.presenter) == []
+    assert bare_tasks(bench.client, bench.presenter) == ({}, task_id)
     assert fill(bench.client, bench.presenter, task_id, proposed) is None
+
+
+def test_only_tasks_beyond_an_id_are_looked_at_where_it_is_given(bench: Bench) -> None:
+    first, second, third = bare(bench, "one", "two", "three")
+    assert list(bare_tasks(bench.client, bench.presenter, after=first).queries) == [second, third]
+    assert bare_tasks(bench.client, bench.presenter, after=third) == ({}, third)
+
+
+@pytest.mark.parametrize(
+    ("data", "query_id", "text"),
+    [
+        ({"query": " a  red bus "}, bare_query_id("a  red bus"), "a  red bus"),
+        ({"query": 2024}, bare_query_id("2024"), "2024"),
+        ({"query": 2024.0}, bare_query_id("2024"), "2024"),  # beside a blank in the column of a CSV
+        ({"query": 7.5}, bare_query_id("7.5"), "7.5"),
+        ({"query": "x", "query_id": 7.0}, "7", "x"),
+        ({"query": "x", "query_id": ""}, bare_query_id("x"), "x"),
+        ({"query": "x", "query_id": {"$ne": 1}}, bare_query_id("x"), "x"),
+        ({"query": "query 1", "query_id": "q1"}, "q1", "query 1"),
+        ({"query": "another", "query_id": "q1"}, bare_query_id("another"), "another"),
+        ({"query": True}, None, None),
+        ({"query": ["x"]}, None, None),
+        ({"query_id": "q1"}, None, None),
+        ({}, None, None),
+        ("query 1", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_query_of_a_bare_task_is_what_its_column_says(
+    presenter: Presenter, data: object, query_id: str | None, text: str | None
+) -> None:
+    found = bare_query({"data": data}, presenter)
+    assert found == (text and Query(query_id=query_id or "", text=text))
+
+
+def test_a_task_that_label_studio_cannot_show_stops_no_other_and_is_named(bench: Bench, ada: LabelStudio) -> None:
+    tasks = bare(bench, *(f"thing {n}" for n in range(9)))
+    for task_id in (tasks[0], tasks[5]):
+        with pytest.raises(ApiError):  # and yet it is done
+            bench.client.tasks.update(str(task_id), data=["no object"], request_options={"max_retries": 0})  # type: ignore[arg-type]
+    with pytest.raises(ApiError):
+        bench.client.tasks.list(project=bench.project.id, request_options={"max_retries": 0})
+    assert (
+        broken(bench.client, bench.project.id)
+        == broken(bench.client, bench.project.id, page_size=2)
+        == [
+            tasks[0],
+            tasks[5],
+        ]
+    )
+    found = bare_tasks(bench.client, bench.presenter)
+    assert [task_id for task_id, query in found.queries.items() if query is None] == [tasks[0], tasks[5]]
+    for task_id in found.queries:
+        if task_id in (tasks[0], tasks[5]):
+            with pytest.raises(Mendable, match=f"fails while reading task {task_id}") as named:
+                fill(bench.client, bench.presenter, task_id, proposed)
+            assert "id=delete_tasks" in named.value.mend
+        else:
+            assert fill(bench.client, bench.presenter, task_id, proposed) is not None
+    ada.annotations.create(tasks[1], result=answer(3, 1, 0))
+    assert bench.pull() == Pulled(new=1)
+    gone: Any = {"all": False, "included": [tasks[0], tasks[5]]}
+    with pytest.raises(ApiError):  # and yet it is done
+        bench.client.actions.create(
+            id="delete_tasks", project=bench.project.id, selected_items=gone, request_options={"max_retries": 0}
+        )
+    assert bench.ids() == [task_id for task_id in tasks if task_id not in (tasks[0], tasks[5])]
+
+
+def test_a_moment_project_takes_bare_queries_with_an_empty_list_as_json_alone(
+    bench: Bench, presenter: Presenter, studio: Studio
+) -> None:
+    """Label Studio wants a list where a tag reads its first item, and a CSV has none."""
+    wanted = Project(id=0, form="moment", candidates="audio")
+    made = projects.create(bench.client, "moments", wanted, RULES)
+    items = {d: Item(doc_id=d, modality="audio", uri=f"https://media.invalid/{d}.wav") for d in DOCS}
+    there = MediaSettings(serve="http")
+    moments = replace(
+        presenter,
+        project=wanted.model_copy(update={"id": made}),
+        items=items,
+        media=Media(Path("/nowhere"), there),
+    )
+    for data in ({"query": "a bang"}, {"query": "a bang", "candidates": ""}):
+        with pytest.raises(ApiError, match="Validation error"):
+            bench.client.projects.import_tasks(made, request=[{"data": data}])  # type: ignore[list-item]
+    bench.client.projects.import_tasks(made, request=[{"data": {"query": "a bang", "candidates": []}}])  # type: ignore[list-item]
+    ((task_id, query),) = bare_tasks(bench.client, moments).queries.items()
+    assert query == Query(query_id=bare_query_id("a bang"), text="a bang")
+    filled = fill(bench.client, moments, task_id, proposed)
+    assert filled is not None
+    assert filled["data"]["candidates"] == [{"id": "c0", "uri": "https://media.invalid/d1.wav"}]
 
 
 def test_the_answers_to_a_filled_task_are_read_like_any(bench: Bench, ada: LabelStudio) -> None:

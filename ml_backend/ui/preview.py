@@ -81,7 +81,7 @@ class Shown:
         self._request = request
         self._into: dict[str, list[str]] = {}
         for twin in pool.folded:
-            self._into.setdefault(twin.reason.removeprefix("folded into "), []).append(twin.doc_id)
+            self._into.setdefault(twin.twin, []).append(twin.doc_id)
 
     def cards(self, candidates: Sequence[Candidate]) -> list[dict[str, object]]:
         """A card each, in the same order."""

@@ -15,7 +15,18 @@ from store import files
 from store.corpus import export, folder, jsonl, parquet, rows, table, webdataset
 from store.corpus.rows import Entries, Row, bare_query_id
 
-__all__ = ["FILES", "READERS", "Read", "add_live", "bare_query_id", "check_positives", "find", "items", "queries"]
+__all__ = [
+    "FILES",
+    "READERS",
+    "Read",
+    "add_live",
+    "bare_query_id",
+    "check_positives",
+    "find",
+    "items",
+    "live",
+    "queries",
+]
 
 T = TypeVar("T", Item, Query)
 Reader = Callable[[Path], Entries]
@@ -85,6 +96,13 @@ def add_live(path: Path, query: Query) -> None:
     """Keep a query that somebody imported straight into Label Studio, in a file of its own beside the queries."""
     row = {"_id": query.query_id, query.modality: query.content}
     files.write(_live(path) / f"{digest(query.query_id)}.json", json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def live(path: Path, query_id: str) -> Query | None:
+    """The query that was kept under that id by `add_live`, or None."""
+    file = _live(path) / f"{digest(query_id)}.json"
+    kept = _queries(jsonl.read(file)).records if file.exists() else []
+    return kept[0] if kept else None
 
 
 def check_positives(path: Path, queries: Iterable[Query], items: Iterable[Item], max_broken: float = 0.0) -> list[str]:

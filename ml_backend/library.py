@@ -54,7 +54,8 @@ def records(workspace: Workspace) -> tuple[list[Item], list[Query]]:
 def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advance = lambda done: None) -> Report:
     """Encode what is new in the corpus and among the queries, and switch to indexes that hold all of it.
 
-    Every encoder indexes what it reads; what none of them reads is left out.
+    Every encoder indexes what it reads; what none of them reads is left out. Raises Unreadable, and leaves the index as
+    it is, where more of the items are broken than may be.
     """
     items, queries, left_out = workspace.read()
     broken = dict.fromkeys([*left_out, *_unread([*items, *queries], encoders.values())])
@@ -62,6 +63,7 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
     versions = {}
     for name, encoder in encoders.items():
         found = _embed(workspace, name, encoder, items, advance)
+        _refuse_many_broken(found, workspace.settings.media.max_broken)
         asked = _embed(workspace, name, encoder, queries, advance)
         broken |= dict.fromkeys([*found.broken, *asked.broken])
         documents = _by_id(found)
@@ -82,6 +84,17 @@ def build(workspace: Workspace, encoders: Mapping[str, Encoder], advance: Advanc
     if not indexed:
         raise Mendable("No item of the corpus can be encoded.", problems=list(broken)[:20])
     return Report(len(indexed), list(broken), versions)
+
+
+def _refuse_many_broken(found: embed.Embedded, most: float) -> None:
+    """A place that does not answer must not empty the index."""
+    total = len(found.records) + len(found.broken)
+    if len(found.broken) > most * total:
+        raise Unreadable(
+            f"{len(found.broken)} of {total} items cannot be encoded; the index stays as it was.",
+            problems=found.broken[:20],
+            mend="Mend them and run it again: what has a vector keeps it. Or raise max_broken under [media].",
+        )
 
 
 def _by_id(embedded: embed.Embedded) -> list[tuple[Item, bytes]]:

@@ -188,6 +188,7 @@ class Media(_Section):
     document_root: the folder that Label Studio serves local files from, counted from the workspace.
     to: where the files for browsers are put: a folder, counted from the workspace, or a bucket. base: its URI.
     presign: whether browsers fetch from the bucket themselves, by signed URIs, or through Label Studio.
+    max_broken: share of the items whose media cannot be read or encoded above which the index stays as it was.
     allow: URIs below which media may be fetched. fresh_for and all timeouts are seconds, total_timeout that of one
     medium with all its tries. cache_bytes: of the copies that are kept; also the largest archive that is fetched.
     """
@@ -199,6 +200,7 @@ class Media(_Section):
     presign: bool = True
     thumbnail: Annotated[int, Field(ge=64, le=2048)] = 384
     max_bytes: Annotated[int, Field(ge=1)] = 50_000_000
+    max_broken: Share = 0.25
     max_pixels: Annotated[int, Field(ge=1, le=170_000_000)] = 80_000_000
     allow: tuple[str, ...] = ()
     allow_private: bool = False

@@ -282,3 +282,18 @@ def test_a_corpus_in_shards_is_indexed_pooled_and_shown_without_being_unpacked(w
     assert item.uri == "corpus/0001.tar#red-bar.png"
     shown = Media(workspace.root, workspace.settings.media).shown(item)
     assert (workspace.root / shown.partition("?d=")[2]).is_file()
+
+
+def test_where_too_many_pictures_are_broken_the_index_stays_as_it_was(workspace: Workspace) -> None:
+    compose.index(workspace)
+    before = (workspace.index / "current.json").read_bytes()
+    pictures = [item.uri for item in workspace.read_items().records if item.modality == "image"]
+    for uri in pictures[: len(pictures) // 2]:
+        (workspace.root / uri).write_bytes(b"torn")
+    with pytest.raises(Unreadable, match="cannot be encoded; the index stays as it was") as told:
+        compose.index(workspace)
+    assert len(told.value.problems) == len(pictures) // 2
+    assert (workspace.index / "current.json").read_bytes() == before
+    settings = workspace.settings_path
+    settings.write_text(settings.read_text() + "\n[media]\nmax_broken = 0.6\n")
+    assert len(compose.index(workspace)) == len(pictures) // 2

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -296,16 +297,20 @@ def test_new_weights_answer_no_live_query_until_index_and_backend_have_both_been
     model = tiny.build_model(tmp_path / "model")  # its weights are those of the index
     text = tiny_workspace.settings_path.read_text("utf-8")
     tiny_workspace.settings_path.write_text(re.sub('local-dir:.*(?=")', f"local-dir:{model}", text), "utf-8")
-    query = Query(query_id="live", text="something new")
+    numbers = count()
+
+    def fresh() -> Query:  # what was encoded once has its vector
+        number = next(numbers)
+        return Query(query_id=f"live-{number}", text=f"something new {number}")
 
     def refused(by: RemoteEncoders) -> None:
         with pytest.raises(Mendable, match=r"do not compare\. Run `ls-retrieval index`, and start"):
-            Retriever(tiny_workspace.root, by).propose(query, "image")
+            Retriever(tiny_workspace.root, by).propose(fresh(), "image")
         assert not list(pools.each(tiny_workspace.pools))
 
     with serving(tiny_workspace, tmp_path / "old") as old:
         asking = Retriever(tiny_workspace.root, old)
-        assert asking.propose(query, "image").encoder == old.known()["clip"].fingerprint
+        assert asking.propose(fresh(), "image").encoder == old.known()["clip"].fingerprint
         shutil.rmtree(tiny_workspace.pools)
         shutil.rmtree(model)
         tiny.build_model(model, seed=1)
@@ -314,9 +319,9 @@ def test_new_weights_answer_no_live_query_until_index_and_backend_have_both_been
             compose.index(tiny_workspace)
             refused(old)  # indexed, not restarted
             with pytest.raises(Mendable, match="do not compare"):
-                asking.propose(query, "image")  # also by who had the old index open
+                asking.propose(fresh(), "image")  # also by who had the old index open
             assert (
-                Retriever(tiny_workspace.root, new).propose(query, "image").encoder == new.known()["clip"].fingerprint
+                Retriever(tiny_workspace.root, new).propose(fresh(), "image").encoder == new.known()["clip"].fingerprint
             )
 
 

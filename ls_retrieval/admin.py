@@ -10,6 +10,7 @@ from label_configs.rules import Rules
 from ls_retrieval import compose
 from store import secrets, settings
 from store.media import Media
+from store.settings import Media as MediaSettings
 from store.settings import Project
 from store.workspace import Workspace
 from sync import media_storage, projects
@@ -77,6 +78,9 @@ def _plan(workspace: Workspace, project: Project | None, wanted: Wanted) -> Iter
         + "{form}, {query} to {candidates}, {mode}".format(**wanted.new().model_dump())
         + backend
     )
+    media = workspace.settings.media if workspace.settings_path.exists() else MediaSettings()
+    if media_storage.wanted(media, wanted.new().query, wanted.new().candidates):
+        yield f"would let Label Studio read {media.to}"
 
 
 def _bring(

@@ -15,7 +15,7 @@ from label_studio_sdk import LabelStudio
 
 from label_configs.errors import Mendable
 from label_configs.forms import FORMS, check, envelope, graded
-from ls_retrieval import compose, serve
+from ls_retrieval import compose, filling
 from ls_retrieval.filling import Filler
 from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Account, Studio
@@ -78,7 +78,7 @@ def setting(
         settings.add_project(workspace.settings_path, name, Project(id=made, **wanted))
     environment = served(studio)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serve, "POLL", 3600.0)
+        patch.setattr(filling, "POLL", 3600.0)
         with (
             running_backend(workspace, host="127.0.0.1", port=0, workers=2, environment=environment) as url,
             requests.Session() as session,
@@ -376,7 +376,7 @@ def test_busy_annotators_lose_nothing_while_their_tasks_are_filled_from_all_side
             made = person.answer(task["id"], result)
             seen.append({"id": made, "task": task["id"], "result": result, "docs": _docs(task)})
 
-    monkeypatch.setattr(serve, "POLL", 0.3)
+    monkeypatch.setattr(filling, "POLL", 0.3)
     with running_backend(setting.workspace, host="127.0.0.1", port=0, workers=2, environment=served(studio)) as url:
         connect(setting.client, project, url, wakes=True)
         wait_until(lambda: requests.get(f"{url}/health", timeout=5).json()["encoders"] == "ready")

@@ -95,10 +95,20 @@ class Dataset:
         return splits.split(self.queries[query_id], self.settings.splits, self.frozen)
 
     @cached_property
+    def apart(self) -> list[Relevance]:
+        """The dissonant positives, which `trainable` leaves out; without controls and leaks, by their ids."""
+        return [r for r in self._pooled if self.dissonant(r) and not self._leak(r)]
+
+    @cached_property
     def _shown(self) -> list[Relevance]:
         """Relevance of pairs that measure neither annotators nor pools, and that are not dissonant."""
+        return [r for r in self._pooled if not self.dissonant(r)]
+
+    @cached_property
+    def _pooled(self) -> list[Relevance]:
+        """Relevance of pairs that measure neither annotators nor pools."""
         rows = ((r, self.candidates.get((r.query_id, r.doc_id))) for r in self.consensus.relevance)
-        return [r for r, c in rows if c and c.role not in UNTRAINED and not self.dissonant(r)]
+        return [r for r, c in rows if c and c.role not in UNTRAINED]
 
     def dissonant(self, r: Relevance) -> bool:
         """Whether a positive holds in another than the literal sense for most who answered."""

@@ -27,9 +27,11 @@ def export(
 ) -> list[Path]:
     """Write each format into a folder of its name under `out`; what stood there is replaced as a whole."""
     names = known(names)
-    if not data.qrels:
+    missing = {FORMATS[name].of for name in names} - {"grade" if data.qrels else "", *(j.kind for j in data.judgments)}
+    if missing:
         raise Mendable(
-            f"The project {data.name!r} has no grades yet.", mend="Label some tasks, run pull, and export again."
+            f"The project {data.name!r} has no {' and no '.join(f'{kind}s' for kind in sorted(missing))} yet.",
+            mend="Label some tasks, run pull, and export again.",
         )
     for name in names:
         target, fresh, old = out / name, out / f".{name}.new", out / f".{name}.old"

@@ -4,16 +4,33 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from label_configs.records import Kind
 from sync.dataset import Dataset
-from sync.formats import beir, trec, triplets
+from sync.formats import (
+    beir,
+    clip_text,
+    colpali,
+    dissonance,
+    grounding,
+    interleaved,
+    karpathy,
+    moments,
+    openclip_csv,
+    openclip_wds,
+    trec,
+    triplets,
+    vlm2vec,
+    wds_negatives,
+)
 
 
 class Format(NamedTuple):
-    """How a format is written, who loads it, and what it is in one line."""
+    """How a format is written, who loads it, what it is in one line, and which kind of judgments it is made from."""
 
     write: Callable[[Dataset, Path], None]
     consumer: str
     line: str
+    of: Kind = "grade"
 
 
 FORMATS: Mapping[str, Format] = {
@@ -21,5 +38,38 @@ FORMATS: Mapping[str, Format] = {
     "beir": Format(beir.write, "beir GenericDataLoader", "corpus, queries and qrels by split"),
     "triplets": Format(
         triplets.write, "sentence-transformers, datasets", "anchor, positive, and a negative that people verified"
+    ),
+    "openclip-csv": Format(
+        openclip_csv.write, "open_clip_train CsvDataset", "pictures and their texts as a table, pictures beside"
+    ),
+    "openclip-wds": Format(
+        openclip_wds.write, "open_clip_train get_wds_dataset", "pictures and their texts as WebDataset shards"
+    ),
+    "wds-negatives": Format(
+        wds_negatives.write, "webdataset, datasets", "query, positive and verified negatives as shards, any modality"
+    ),
+    "karpathy": Format(karpathy.write, "readers of Karpathy's splits", "pictures with all their captions, by split"),
+    "interleaved": Format(
+        interleaved.write,
+        "OpenFlamingo, MMC4 readers",
+        "groups of a few pictures and texts, with slots for the pictures",
+    ),
+    "clip-text": Format(
+        clip_text.write, "datasets, VideoBERT-style alignment", "clips and texts, aligned or not, with seconds"
+    ),
+    "moments": Format(
+        moments.write, "QVHighlights' evaluator, Charades readers", "where in a medium a query is answered", "moment"
+    ),
+    "grounding": Format(grounding.write, "JSON lines", "ranked positives with reasons, notes and evidence"),
+    "dissonance": Format(
+        dissonance.write, "JSON lines", "figurative, contradictory and unclear pairs, apart from the plain ones"
+    ),
+    "colpali": Format(
+        colpali.write,
+        "colpali_engine ColPaliEngineDataset",
+        "query, positive and verified negatives by id, and a corpus",
+    ),
+    "vlm2vec": Format(
+        vlm2vec.write, "VLM2Vec, MMEB", "query, positive and verified negative, each a text and a picture's path"
     ),
 }

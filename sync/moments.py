@@ -7,7 +7,7 @@ from itertools import pairwise
 from label_configs.records import Judgment
 from label_configs.rules import CANT_JUDGE
 from sync import splits
-from sync.dataset import UNTRAINED, Dataset
+from sync.dataset import Dataset
 
 Range = tuple[float, float]
 """Start and end in seconds."""
@@ -57,18 +57,14 @@ def union(ranges: Sequence[Range]) -> list[Range]:
 
 def moments(data: Dataset) -> list[Moments]:
     """What was marked, in the order of the ids, without controls, and without media that answer a later split."""
-    found = [Moments(q, d, marked) for (q, d), marked in sorted(_marked(data.judgments).items()) if _counts(data, q, d)]
+    marked = sorted(_marked(data.judgments).items())
+    found = [Moments(q, d, ranges) for (q, d), ranges in marked if data.may_train(q, d)]
     answers = {query_id: set(query.positives) & data.items.keys() for query_id, query in data.queries.items()}
     for one in found:
         if one.windows:
             answers[one.query_id].add(one.doc_id)
     held = splits.held(answers, data.split, data.twins)
     return [one for one in found if data.twins.get(one.doc_id, one.doc_id) not in held[data.split(one.query_id)]]
-
-
-def _counts(data: Dataset, query_id: str, doc_id: str) -> bool:
-    shown = data.candidates.get((query_id, doc_id))
-    return shown is not None and shown.role not in UNTRAINED
 
 
 def _marked(judgments: Sequence[Judgment]) -> dict[tuple[str, str], list[list[Range]]]:

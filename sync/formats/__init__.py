@@ -25,12 +25,14 @@ from sync.formats import (
 
 
 class Format(NamedTuple):
-    """How a format is written, who loads it, what it is in one line, and which kind of judgments it is made from."""
+    """How a format is written, who loads it, and what it is in one line. reads: the kinds of judgments it is made of,
+    any of them.
+    """
 
     write: Callable[[Dataset, Path], None]
     consumer: str
     line: str
-    of: Kind = "grade"
+    reads: frozenset[Kind] = frozenset({"grade"})
 
 
 FORMATS: Mapping[str, Format] = {
@@ -58,7 +60,10 @@ FORMATS: Mapping[str, Format] = {
         clip_text.write, "datasets, VideoBERT-style alignment", "clips and texts, aligned or not, with seconds"
     ),
     "moments": Format(
-        moments.write, "QVHighlights' evaluator, Charades readers", "where in a medium a query is answered", "moment"
+        moments.write,
+        "QVHighlights' evaluator, Charades readers",
+        "where in a medium a query is answered",
+        frozenset({"moment"}),
     ),
     "grounding": Format(grounding.write, "JSON lines", "ranked positives with reasons, notes and evidence"),
     "dissonance": Format(

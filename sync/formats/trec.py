@@ -3,6 +3,7 @@
 Ids with white space are percent-encoded, and `ids.tsv` says which: written id, tab, id as a JSON string.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,9 @@ def write(data: Dataset, folder: Path) -> None:
     files.write(folder / "qrels.txt", "".join(qrels))
     run = (f"{as_written(q)} Q0 {as_written(d)} {rank} {score:.9f} pre-ranking\n" for q, d, rank, score in _run(data))
     files.write(folder / "run.txt", "".join(run))
-    base.ids(folder, spelled)
+    if spelled:
+        mapped = "".join(f"{written}\t{json.dumps(name)}\n" for name, written in spelled.items())
+        files.write(folder / "ids.tsv", mapped)
 
 
 def _run(data: Dataset) -> Iterator[tuple[str, str, int, float]]:

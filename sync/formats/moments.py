@@ -36,9 +36,8 @@ class Row(NamedTuple):
     @property
     def windows(self) -> list[Range]:
         """Counted from the medium's start, within it."""
-        shifted = [(a - self.start, b - self.start) for a, b in self.found.windows]
-        inside = [(max(a, 0.0), min(b, self.duration)) for a, b in shifted]
-        return [(round(a, 3), round(b, 3)) for a, b in moments.union(inside)]
+        shifted = [(round(a - self.start, 3), round(b - self.start, 3)) for a, b in self.found.windows]
+        return moments.union([(max(a, 0.0), min(b, self.duration)) for a, b in shifted])
 
     @property
     def clips(self) -> list[int]:
@@ -79,7 +78,8 @@ def _check(found: list[Moments], data: Dataset) -> None:
 def _row(one: Moments, data: Dataset) -> Row:
     item = data.items[one.doc_id]
     start = item.start or 0.0
-    return Row(one, item, start, (_duration(item, data) if item.end is None else item.end) - start)
+    end = _duration(item, data) if item.end is None else item.end
+    return Row(one, item, start, round(end - start, 3))
 
 
 def _duration(item: Item, data: Dataset) -> float:
@@ -99,7 +99,7 @@ def _highlight(row: Row, data: Dataset, folder: Path) -> dict[str, object]:
     return {
         "qid": int(digest("moment", query_id, doc_id)[:13], 16),
         "query": _asked(row.found, data),
-        "duration": round(row.duration, 3),
+        "duration": row.duration,
         "vid": doc_id,
         "relevant_windows": [list(window) for window in row.windows],
         "relevant_clip_ids": row.clips,
@@ -117,7 +117,9 @@ def _salient(row: Row, clip: int) -> int:
 
 def _pairs(row: Row, data: Dataset, folder: Path) -> Iterator[dict[str, object]]:
     told = {"query_id": row.found.query_id, "doc_id": row.found.doc_id, "votes": len(row.found.marked)}
-    windows: list[tuple[float | None, float | None]] = [(a + row.start, b + row.start) for a, b in row.windows]
+    windows: list[tuple[float | None, float | None]] = [
+        (round(a + row.start, 3), round(b + row.start, 3)) for a, b in row.windows
+    ]
     for start, end in windows or [(None, None)]:
         clip = media.place(row.item, data, folder)
         yield {"clip": clip, "text": _asked(row.found, data), "start": start, "end": end, **told}

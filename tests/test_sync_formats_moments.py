@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from sync_world import COLORS, QUERIES, grade, make_workspace
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Item, Judgment, Query, Role
+from label_configs.records import Candidate, Item, Judgment, Pool, Query, Role
 from store.media import length
+from store.settings import Export
 from sync.dataset import Dataset, load
 from sync.export import export
 from sync.formats import dissonance, grounding, trec
@@ -24,6 +25,7 @@ from sync.formats import moments as format_moments
 from sync.moments import Moments, moments, overlap, union
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
+NOWHERE: Sequence[tuple[float | None, float | None]] = ((None, None),)
 Marked = Mapping[tuple[str, str], Sequence[Sequence[tuple[float, float]]]]
 
 
@@ -53,17 +55,16 @@ def moment(
 def marking(data: Dataset, given: Marked) -> Dataset:
     """The data set with what annotators marked: for each pair a list of ranges an annotator; empty for nowhere."""
     said = [
-        moment(q, d, f"annotator {n}", *one)
+        moment(q, d, f"annotator {n}", start, end)
         for (q, d), marked in given.items()
         for n, ranges in enumerate(marked)
-        for one in (ranges or [(None, None)])
+        for start, end in ranges or NOWHERE
     ]
-    return replace(data, judgments=said, settings=data.settings.model_copy(update={"export": REFERENCE}))
+    return by_reference(replace(data, judgments=said))
 
 
-from store.settings import Export  # noqa: E402
-
-REFERENCE = Export(media="reference")
+def by_reference(data: Dataset) -> Dataset:
+    return replace(data, settings=data.settings.model_copy(update={"export": Export(media="reference")}))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -72,9 +73,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 # where annotators agree
 
-RANGES = st.lists(
-    st.tuples(st.integers(0, 20), st.integers(0, 20)).map(lambda ends: (min(ends), max(ends))), max_size=5
-)
+SECONDS = st.integers(0, 20)
+RANGES = st.lists(st.tuples(SECONDS, SECONDS).map(lambda ends: (min(ends), max(ends))), max_size=5)
 
 
 @given(marked=st.lists(RANGES, min_size=1, max_size=5))
@@ -124,8 +124,6 @@ def test_a_film_that_answers_a_test_query_is_in_no_training_row(tmp_path: Path) 
     world = replace(world, queries=queries)
     by_split = {world.split(q): q for q in queries}
     train, test = by_split["train"], by_split["test"]
-    from label_configs.records import Candidate, Pool
-
     shown = tuple(Candidate(doc_id=d, source="dense") for d in ("d1", "d2"))
     pools = [Pool(query_id=q, candidates=shown, encoder="", index="", seed=0) for q in (train, test)]
     world = replace(world, pools=pools, items={d: film(d) for d in ("d1", "d2")})
@@ -192,7 +190,7 @@ def test_qvhighlights_evaluator_finds_in_the_lines_what_was_marked(films: Datase
 
 @given(data=st.data())
 def test_every_line_can_be_evaluated(data: st.DataObject) -> None:
-    duration = data.draw(st.floats(2.0, 60.0))
+    duration = round(data.draw(st.floats(2.0, 60.0)), 3)
     ends = st.floats(0, 70).flatmap(lambda a: st.tuples(st.just(a), st.floats(a, 70)))
     ranges = data.draw(st.lists(ends, min_size=1, max_size=4))
     row = format_moments.Row(Moments("q", "d", [union(ranges)]), film("d"), 0.0, duration)
@@ -299,14 +297,9 @@ def test_positives_are_ranked_with_what_people_said_of_them(data: Dataset, tmp_p
 
 def test_evidence_is_the_stretch_and_the_region(data: Dataset, tmp_path: Path) -> None:
     box = {"x": 10, "y": 20, "width": 30, "height": 40}
-    shown = {
-        **data.items,
-        "d1": film("d1", start=2.0, end=5.5),
-        "d2": replace(data.items["d2"], metadata={"region": box}),
-    }
-    grounding.write(
-        replace(data, items=shown, settings=data.settings.model_copy(update={"export": REFERENCE})), tmp_path
-    )
+    boxed = replace(data.items["d2"], metadata={"region": box})
+    world = replace(data, items={**data.items, "d1": film("d1", start=2.0, end=5.5), "d2": boxed})
+    grounding.write(by_reference(world), tmp_path)
     (row,) = lines(tmp_path / "train.jsonl")
     evidence = {p["doc_id"]: p["evidence"] for p in row["positives"]}
     assert evidence == {"d1": {"start": 2.0, "end": 5.5}, "d2": {"region": box}, "d4": {}}

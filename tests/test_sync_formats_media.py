@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,13 @@ import pytest
 import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from media_world import filmed, judged, turned, with_export
 from PIL import Image
-from sync_world import COLORS, QUERIES, RULES, grade, make_workspace
+from sync_world import QUERIES, RULES, make_workspace
 from webdataset import WebDataset
 
 from label_configs.errors import Mendable
-from label_configs.records import Candidate, Item, Pool, Query
-from store.settings import Export
+from label_configs.records import Item, Query
 from sync.dataset import Dataset, load
 from sync.formats import (
     FORMATS,
@@ -52,41 +51,6 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def texts(tmp_path: Path) -> Dataset:
     return load(make_workspace(tmp_path / "texts", candidates="text", settings=TRAIN), "main")
-
-
-def turned(data: Dataset) -> Dataset:
-    """The same grades from picture to text: q1 is d1's picture, q2 is d3's; the items are the colours' names."""
-    shown = {"q1": "d1", "q2": "d3", "q3": "d5"}
-    queries = {q: Query(query_id=q, modality="image", uri=f"pictures/{d}.png") for q, d in shown.items()}
-    return replace(data, queries=queries, items={d: Item(doc_id=d, text=color) for d, color in COLORS.items()})
-
-
-def filmed(data: Dataset) -> Dataset:
-    """The same grades with segments of one film as items."""
-    (data.media.root / "film.mp4").write_bytes(b"film")
-    ends = {d: (float(n), n + 1.5) for n, d in enumerate(COLORS)}
-    return replace(
-        data,
-        items={
-            d: Item(doc_id=d, modality="video", uri="film.mp4", start=a, end=b, text=COLORS[d])
-            for d, (a, b) in ends.items()
-        },
-    )
-
-
-def with_export(data: Dataset, **more: Any) -> Dataset:
-    return replace(data, settings=data.settings.model_copy(update={"export": Export(**more)}))
-
-
-def judged(data: Dataset, given: Mapping[str, Mapping[str, int]]) -> Dataset:
-    """Other grades, from three annotators who agree, of items with the first picture; all in one pool a query."""
-    docs = sorted({d for grades in given.values() for d in grades})
-    items = {d: Item(doc_id=d, modality="image", uri="pictures/d1.png", text=d, title=d) for d in docs}
-    shown = tuple(Candidate(doc_id=d, source="dense", score=-n) for n, d in enumerate(docs))
-    pools = [Pool(query_id=q, candidates=shown, encoder="", index="", seed=0) for q in given]
-    said = [grade(q, d, g, who) for q, of in given.items() for d, g in of.items() for who in ("ada", "bob", "cleo")]
-    queries = {q: Query(query_id=q, text=f"ask {q}") for q in given}
-    return replace(data, items=items, queries=queries, pools=pools, judgments=said)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

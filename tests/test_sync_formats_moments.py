@@ -11,13 +11,13 @@ import pytest
 import recordings
 from hypothesis import given
 from hypothesis import strategies as st
+from media_world import Marked, by_reference, film, in_films, marking, moment
 from numpy.typing import NDArray
-from sync_world import COLORS, QUERIES, grade, make_workspace
+from sync_world import QUERIES, grade, make_workspace
 
 from label_configs.errors import Mendable, Unreadable
-from label_configs.records import Candidate, Item, Judgment, Pool, Query, Role
+from label_configs.records import Candidate, Pool, Query, Role
 from store.media import length
-from store.settings import Export
 from sync.dataset import Dataset, load
 from sync.export import export
 from sync.formats import dissonance, grounding, trec
@@ -25,8 +25,6 @@ from sync.formats import moments as format_moments
 from sync.moments import Moments, moments, overlap, union
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
-NOWHERE: Sequence[tuple[float | None, float | None]] = ((None, None),)
-Marked = Mapping[tuple[str, str], Sequence[Sequence[tuple[float, float]]]]
 
 
 @pytest.fixture
@@ -37,34 +35,7 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def films(data: Dataset) -> Dataset:
     """Every item is a film of 20 seconds."""
-    return replace(data, items={d: film(d) for d in COLORS}, judgments=())
-
-
-def film(doc_id: str, **more: Any) -> Item:
-    blank: dict[str, Any] = {"modality": "video", "uri": f"{doc_id}.mp4", "metadata": {"duration": 20.0}}
-    return Item(doc_id=doc_id, **{**blank, **more})
-
-
-def moment(
-    query_id: str, doc_id: str, annotator: str, start: float | None = None, end: float | None = None
-) -> Judgment:
-    value = "none" if start is None else "match"
-    return grade(query_id, doc_id, value, annotator, kind="moment", form="moment", start=start, end=end)
-
-
-def marking(data: Dataset, given: Marked) -> Dataset:
-    """The data set with what annotators marked: for each pair a list of ranges an annotator; empty for nowhere."""
-    said = [
-        moment(q, d, f"annotator {n}", start, end)
-        for (q, d), marked in given.items()
-        for n, ranges in enumerate(marked)
-        for start, end in ranges or NOWHERE
-    ]
-    return by_reference(replace(data, judgments=said))
-
-
-def by_reference(data: Dataset) -> Dataset:
-    return replace(data, settings=data.settings.model_copy(update={"export": Export(media="reference")}))
+    return in_films(data)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def test_of_two_pictures_the_query_is_the_picture_and_the_item_has_the_caption(d
 
 def test_two_pictures_without_a_caption_are_refused_all_at_once(data: Dataset, tmp_path: Path) -> None:
     mute = replace(turned(data), items={d: replace(item, text="") for d, item in data.items.items()})
-    with pytest.raises(Mendable, match="6 judged pairs have no text") as refused:
+    with pytest.raises(Mendable, match="3 judged pairs have no text") as refused:
         openclip_csv.write(mute, tmp_path / "out")
     assert refused.value.problems[0] == "q1 and d1"
     assert not (tmp_path / "out").exists()
@@ -299,6 +299,15 @@ def test_pictures_of_several_kinds_have_one_key(data: Dataset, tmp_path: Path, m
     wds_negatives.write(mixed, tmp_path)
     first = hub(tmp_path, str(tmp_path / "train" / "*.tar"))[0]
     assert (first["pos.jpg"].format, first["neg0.jpg"].format) == ("PNG", "JPEG")
+
+
+def test_thumbnails_are_one_kind_whatever_the_pictures_were(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    wds_negatives.write(with_export(data, pictures="thumbnails"), tmp_path)
+    first = hub(tmp_path, str(tmp_path / "train" / "*.tar"))[0]
+    assert (first["pos.webp"].format, first["neg0.webp"].format) == ("WEBP", "WEBP")
 
 
 @OPEN

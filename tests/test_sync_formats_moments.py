@@ -202,17 +202,17 @@ def test_a_query_that_is_answered_nowhere_is_in_the_pairs_alone(films: Dataset, 
 
 def test_charades_lines_split_into_film_seconds_and_sentence(films: Dataset, tmp_path: Path) -> None:
     asked = {**films.queries, "q1": Query(query_id="q1", text="red ## not\nblue")}
-    named = {**films.items, "d 1": film("d 1")}
+    named = {**films.items, "d 1": film("d 1", metadata={"duration": "1500"})}
     pools = [
         replace(pool, candidates=tuple(replace(c, doc_id="d 1") if c.doc_id == "d1" else c for c in pool.candidates))
         for pool in films.pools
     ]
     world = replace(films, queries=asked, items=named, pools=pools)
-    format_moments.write(marking(world, {("q1", "d 1"): [[(0.5, 4.25), (6.0, 8.0)]]}), tmp_path)
+    format_moments.write(marking(world, {("q1", "d 1"): [[(0.5, 4.25), (1234.567, 1300.0)]]}), tmp_path)
     read = [line.split("##") for line in (tmp_path / "train.charades.txt").read_text().splitlines()]
     assert [(*head.split(), sentence) for head, sentence in read] == [
         ("d%201", "0.5", "4.25", "red # # not blue"),
-        ("d%201", "6", "8", "red # # not blue"),
+        ("d%201", "1234.567", "1300", "red # # not blue"),
     ]
     assert (tmp_path / "ids.tsv").read_text() == 'd%201\t"d 1"\n'
 

@@ -1,6 +1,8 @@
 """Media and what is said of them: pairs of a medium and a text, whichever of the two was the query."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from label_configs.errors import Mendable
@@ -34,23 +36,23 @@ def pairs(data: Dataset, rows: Sequence[Relevance], holds: Collection[Modality])
             yield Captioned(medium, " ".join(media.text(other).split()), r)
 
 
-def check(data: Dataset, name: str, holds: Collection[Modality]) -> None:
-    """Raise Mendable where no judged pair has a medium that the format holds, or some have no text on the other side.
+def check(data: Dataset, name: str, holds: Collection[Modality], grades: Collection[int]) -> None:
+    """Raise Mendable where no pair of these grades has a medium that the format holds, or some have no text beside it.
 
     Of two media the one that the format holds is the medium, and the text is the other's caption.
     """
     told = " or ".join(sorted(holds))
-    rows = [r for judged in data.trainable.values() for r in judged]
-    found = list(pairs(data, rows, holds))
-    if rows and not found:
+    rows = [r for judged in data.trainable.values() for r in judged if r.grade in grades]
+    heard = Counter(bool(pair.text) for pair in pairs(data, rows, holds))
+    if rows and not heard:
         raise Mendable(
             f"The format {name} holds pairs of {told} and text, and nobody judged one.",
             mend="Take a project that shows them, or another format.",
         )
-    mute = [f"{p.relevance.query_id} and {p.relevance.doc_id}" for p in found if not p.text]
-    if mute:
+    if heard[False]:
+        mute = (pair.relevance for pair in pairs(data, rows, holds) if not pair.text)
         raise Mendable(
-            f"The format {name} holds pairs of {told} and text, and {len(mute)} judged pairs have no text.",
-            problems=mute[:20],
+            f"The format {name} holds pairs of {told} and text, and {heard[False]} judged pairs have no text.",
+            problems=[f"{r.query_id} and {r.doc_id}" for r in islice(mute, 20)],
             mend="Give the items captions, as `text` beside their media, or take another format.",
         )

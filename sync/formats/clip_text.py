@@ -31,7 +31,7 @@ _COLUMNS: Mapping[str, parquet.Kind] = {
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; `clip` is a path from the folder, or the corpus's own URI by reference."""
-    captions.check(data, "clip-text", HOLDS)
+    captions.check(data, "clip-text", HOLDS, data.rules.positive | data.rules.negative)
     for split in ("train", "dev"):
         rows = (_row(pair, data, folder) for pair in _pairs(data, split))
         parquet.write(folder / f"{split}.parquet", _COLUMNS, rows)

@@ -22,7 +22,7 @@ SHOTS = 5
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev."""
-    captions.check(data, "interleaved", HOLDS)
+    captions.check(data, "interleaved", HOLDS, data.rules.positive)
     for split in ("train", "dev"):
         base.lines(folder / f"{split}.jsonl", (_group(pairs, data, folder) for pairs in _groups(data, split)))
 

@@ -24,7 +24,7 @@ _WORDS = re.compile(r"\w+")
 
 def write(data: Dataset, folder: Path) -> None:
     """Write all splits into one file, picture by picture."""
-    captions.check(data, "karpathy", HOLDS)
+    captions.check(data, "karpathy", HOLDS, data.rules.positive)
     images = _images(data, folder)
     first = next(images, None)
     if first is None:

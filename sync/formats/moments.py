@@ -9,6 +9,7 @@ in the temporal pairs, with no start and end; there seconds count from the start
 """
 
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,10 +85,11 @@ def _row(one: Moments, data: Dataset) -> Row:
 
 def _duration(item: Item, data: Dataset) -> float:
     """Of the whole medium: as its metadata say, else as its container does."""
-    said = item.metadata.get("duration")
-    if isinstance(said, int | float) and said > 0:
-        return float(said)
-    return length.seconds(data.media.read(item), item.uri)
+    try:
+        said = float(str(item.metadata.get("duration")))
+    except ValueError:
+        said = 0.0
+    return said if 0 < said < inf else length.seconds(data.media.read(item), item.uri)
 
 
 def _asked(one: Moments, data: Dataset) -> str:
@@ -127,4 +129,4 @@ def _pairs(row: Row, data: Dataset, folder: Path) -> Iterator[dict[str, object]]
 
 def _charades(row: Row, data: Dataset, vid: str) -> Iterator[str]:
     sentence = _asked(row.found, data).replace("##", "# #")
-    return (f"{vid} {start:g} {end:g}##{sentence}\n" for start, end in row.windows)
+    return (f"{vid} {start:.9g} {end:.9g}##{sentence}\n" for start, end in row.windows)

@@ -21,7 +21,7 @@ _MISSING = frozenset({"#N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev."""
-    captions.check(data, "openclip-csv", HOLDS)
+    captions.check(data, "openclip-csv", HOLDS, data.rules.positive)
     for split in ("train", "dev"):
         rows = captions.positives(data, split, HOLDS)
         first = next(rows, None)

@@ -17,7 +17,7 @@ HOLDS: frozenset[Modality] = frozenset({"image"})
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; shards hold the pictures themselves, whatever `[export] media` says."""
-    captions.check(data, "openclip-wds", HOLDS)
+    captions.check(data, "openclip-wds", HOLDS, data.rules.positive)
     for split in ("train", "dev"):
         rows = captions.positives(data, split, HOLDS)
         shards.write(folder / split, (_sample(pair, data) for pair in rows))

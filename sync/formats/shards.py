@@ -4,7 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from label_configs.records import Item, Modality, Query
@@ -26,10 +26,9 @@ def write(folder: Path, samples: Iterable[Sample]) -> None:
     """Write `00000.tar`, `00001.tar` … and `sizes.json`, which says how many samples each holds."""
     numbered = enumerate(samples)
     sizes: dict[str, int] = {}
-    while batch := list(islice(numbered, _SAMPLES)):
+    for first in numbered:
         name = f"{len(sizes):05d}.tar"
-        _shard(folder / name, batch)
-        sizes[name] = len(batch)
+        sizes[name] = _shard(folder / name, chain([first], islice(numbered, _SAMPLES - 1)))
     if sizes:
         files.write(folder / "sizes.json", json.dumps(sizes, indent=1) + "\n")
 
@@ -59,10 +58,14 @@ def _png(content: bytes, record: Item | Query, data: Dataset) -> bytes:
     return made.getvalue()
 
 
-def _shard(path: Path, samples: Iterable[tuple[int, Sample]]) -> None:
+def _shard(path: Path, samples: Iterable[tuple[int, Sample]]) -> int:
+    """Write one shard, sample by sample, and say how many it holds."""
+    held = 0
     with files.replacing(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
         for number, sample in samples:
             for name, content in sorted(sample.items()):
                 entry = tarfile.TarInfo(f"{number:09d}.{name}")
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
+            held += 1
+    return held

@@ -81,14 +81,14 @@ class Dataset:
         return [leak for r in self._shown if (leak := self._leak(r.query_id, r.doc_id))]
 
     @cached_property
-    def apart(self) -> list[Relevance]:
-        """The dissonant positives, which `trainable` leaves out; without controls and leaks, by their ids."""
-        return [r for r in self.consensus.relevance if self.dissonant(r) and self.may_train(r.query_id, r.doc_id)]
-
-    @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
         """By pair what people said beside its grade."""
         return said(self.judgments, self.rules)
+
+    @cached_property
+    def apart(self) -> list[Relevance]:
+        """The dissonant positives, which `trainable` leaves out; without controls and leaks, by their ids."""
+        return [r for r in self.consensus.relevance if self.dissonant(r) and self.may_train(r.query_id, r.doc_id)]
 
     @cached_property
     def twins(self) -> Mapping[str, str]:

@@ -85,3 +85,16 @@ def figurative(data: Dataset) -> Dataset:
     """The same answers, and d1 was meant in another sense."""
     said = [replace(j, flags=("figurative",)) if j.doc_id == "d1" else j for j in data.judgments]
     return replace(data, judgments=said)
+
+
+def suited(name: str, data: Dataset) -> Dataset:
+    """The small world in the media that a format is made for."""
+    if name == "clip-text":
+        return filmed(data)
+    if name == "dissonance":
+        return figurative(data)
+    if name == "moments":
+        for doc_id in COLORS:
+            (data.media.root / f"{doc_id}.mp4").write_bytes(b"film")
+        return marking(in_films(data), {("q1", "d1"): [[(4.0, 8.0)]]}, media="auto")
+    return data

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from media_world import figurative, filmed, in_films, marking
-from sync_world import COLORS, make_workspace
+from media_world import suited
+from sync_world import make_workspace
 
-from sync.dataset import Dataset, load
+from sync.dataset import load
 from sync.export import export
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "formats.md").read_text("utf-8")
-SECTIONS: Mapping[str, str] = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
+SECTIONS: Mapping[str, str] = dict(re.findall(r"^## `(\S+)`\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
 NAMES = (
     "openclip-csv",
     "openclip-wds",
@@ -31,23 +31,10 @@ NAMES = (
 )
 
 
-def world(name: str, data: Dataset) -> Dataset:
-    """The small world in the media that a format is made for."""
-    if name == "clip-text":
-        return filmed(data)
-    if name == "dissonance":
-        return figurative(data)
-    if name == "moments":
-        for doc_id in COLORS:
-            (data.media.root / f"{doc_id}.mp4").write_bytes(b"film")
-        return marking(in_films(data), {("q1", "d1"): [[(4.0, 8.0)]]}, media="auto")
-    return data
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_lines_load_what_is_exported(tmp_path: Path, name: str) -> None:
     data = load(make_workspace(tmp_path / "world", settings="[splits]\ndev = 0\ntest = 0\n"), "main")
-    export(world(name, data), [name], tmp_path / "photos" / "exports")
+    export(suited(name, data), [name], tmp_path / "data")
     (block,) = re.findall(r"```python\n(.*?)```", SECTIONS[name], re.DOTALL)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
     done = subprocess.run(

@@ -130,7 +130,7 @@ def test_any_title_comes_back_in_one_line(data: Dataset, tmp_path: Path, said: l
 def test_ids_grade_and_confidence_stand_in_columns_of_their_own(data: Dataset, tmp_path: Path) -> None:
     openclip_csv.write(data, tmp_path)
     header, first, *_ = (tmp_path / "train.tsv").read_text().splitlines()
-    assert header.split("\t") == ["filepath", "title", "query_id", "doc_id", "grade", "confidence"]
+    assert header.split("\t") == ["filepath", "title", "query_id", "doc_id", "grade", "confidence", "rules_hash"]
     assert first.split("\t")[1:5] == ["something red", "q1", "d1", "3"]
 
 
@@ -363,7 +363,8 @@ def test_a_text_has_one_sentid_and_a_sentence_says_whose_it_is(data: Dataset, tm
     assert [image["imgid"] for image in images] == [0, 1, 2]
     assert [image["sentids"] for image in images] == [[0]] * 3
     sentence = {"raw": "something red", "tokens": ["something", "red"], "imgid": 0, "sentid": 0}
-    assert images[0]["sentences"] == [{**sentence, "query_id": "q1", "doc_id": "d1", "grade": 3}]
+    about = {"query_id": "q1", "doc_id": "d1", "grade": 3, "rules_hash": RULES.hash}
+    assert images[0]["sentences"] == [{**sentence, **about}]
 
 
 @pytest.mark.parametrize(("shares", "name"), [("dev = 1\ntest = 0", "val"), ("dev = 0\ntest = 1", "test")])
@@ -555,3 +556,23 @@ def test_controls_random_draws_and_middling_grades_are_in_no_row(data: Dataset, 
     assert black not in written
     assert white not in written
     assert b"something blue" not in written  # q2 has a middling grade and a negative, and no positive
+
+
+@pytest.mark.parametrize(
+    "name", ["openclip-csv", "openclip-wds", "wds-negatives", "karpathy", "interleaved", "grounding"]
+)
+def test_every_row_says_under_which_rules_it_was_judged(data: Dataset, tmp_path: Path, name: str) -> None:
+    FORMATS[name].write(data, tmp_path / "out")
+    tables = [
+        content for path, content in contents(tmp_path / "out").items() if not path.endswith(("png", "sizes.json"))
+    ]
+    assert tables
+    assert all(table.count(RULES.hash.encode()) == 3 for table in tables)
+
+
+def test_columns_say_under_which_rules_their_rows_were_judged(data: Dataset, tmp_path: Path) -> None:
+    vlm2vec.write(data, tmp_path / "pictures")
+    clip_text.write(filmed(data), tmp_path / "films")
+    for folder, rows in (("pictures", 3), ("films", 5)):
+        table = pq.read_table(tmp_path / folder / "train.parquet")
+        assert table["rules_hash"].to_pylist() == [RULES.hash] * rows

@@ -26,6 +26,7 @@ _COLUMNS: Mapping[str, parquet.Kind] = {
     "reasons": "texts",
     "query_id": "text",
     "doc_id": "text",
+    "rules_hash": "text",
 }
 
 
@@ -46,4 +47,4 @@ def _row(pair: Captioned, data: Dataset, folder: Path) -> list[object]:
     r, clip = pair.relevance, pair.medium
     shown = [media.place(clip, data, folder), clip.start, clip.end, pair.text]
     judged = [int(r.grade in data.rules.positive), r.grade, base.expected(r, data), r.confidence]
-    return [*shown, *judged, told.reasons(r, data), r.query_id, r.doc_id]
+    return [*shown, *judged, told.reasons(r, data), r.query_id, r.doc_id, data.rules.hash]

@@ -45,4 +45,5 @@ def _row(s: Sample, data: Dataset) -> dict[str, object]:
         "pos_grade": s.positive.grade,
         "neg_grades": [r.grade for r in s.negatives],
         "reasons": told.reasons(s.positive, data),
+        "rules_hash": data.rules.hash,
     }

@@ -48,7 +48,7 @@ def _images(data: Dataset, folder: Path) -> Iterator[dict[str, object]]:
                 "imgid": imgid,
                 "split": {"dev": "val"}.get(split, split),
                 "sentids": list(told),
-                "sentences": [_sentence(pair, imgid, sentid) for sentid, pair in told.items()],
+                "sentences": [_sentence(pair, imgid, sentid, data) for sentid, pair in told.items()],
             }
 
 
@@ -62,7 +62,7 @@ def _by_picture(data: Dataset, split: Split) -> Iterable[list[Captioned]]:
     return (found[key] for key in sorted(found))
 
 
-def _sentence(pair: Captioned, imgid: int, sentid: int) -> dict[str, object]:
+def _sentence(pair: Captioned, imgid: int, sentid: int, data: Dataset) -> dict[str, object]:
     r = pair.relevance
-    told = {"query_id": r.query_id, "doc_id": r.doc_id, "grade": r.grade}
+    told = {"query_id": r.query_id, "doc_id": r.doc_id, "grade": r.grade, "rules_hash": data.rules.hash}
     return {"raw": pair.text, "tokens": _WORDS.findall(pair.text.lower()), "imgid": imgid, "sentid": sentid, **told}

@@ -109,6 +109,7 @@ def _highlight(row: Row, data: Dataset, folder: Path) -> dict[str, object]:
         "query_id": query_id,
         "path": media.place(row.item, data, folder),
         "votes": len(row.found.marked),
+        "rules_hash": data.rules.hash,
     }
 
 
@@ -119,6 +120,7 @@ def _salient(row: Row, clip: int) -> int:
 
 def _pairs(row: Row, data: Dataset, folder: Path) -> Iterator[dict[str, object]]:
     told = {"query_id": row.found.query_id, "doc_id": row.found.doc_id, "votes": len(row.found.marked)}
+    told["rules_hash"] = data.rules.hash
     windows: list[tuple[float | None, float | None]] = [
         (round(a + row.start, 3), round(b + row.start, 3)) for a, b in row.windows
     ]

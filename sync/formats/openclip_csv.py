@@ -14,7 +14,7 @@ from sync.formats import captions, media
 from sync.formats.captions import Captioned
 
 HOLDS: frozenset[Modality] = frozenset({"image"})
-_COLUMNS = ("filepath", "title", "query_id", "doc_id", "grade", "confidence")
+_COLUMNS = ("filepath", "title", "query_id", "doc_id", "grade", "confidence", "rules_hash")
 _MISSING = frozenset({"#N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"})
 """Titles that pandas, with which open_clip reads, takes for missing."""
 
@@ -39,4 +39,4 @@ def write(data: Dataset, folder: Path) -> None:
 def _row(pair: Captioned, data: Dataset, folder: Path) -> list[object]:
     r, title = pair.relevance, pair.text
     shown = f"{title} " if title in _MISSING else title
-    return [media.place(pair.medium, data, folder), shown, r.query_id, r.doc_id, r.grade, r.confidence]
+    return [media.place(pair.medium, data, folder), shown, r.query_id, r.doc_id, r.grade, r.confidence, data.rules.hash]

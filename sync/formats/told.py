@@ -10,7 +10,9 @@ from sync.formats import base
 
 
 def about(r: Relevance, data: Dataset) -> dict[str, object]:
-    """Ids, the grade on the scale of the rules, its continuous weight from 0 to 1, and how sure it is."""
+    """Ids, the grade on the scale of the rules, its continuous weight from 0 to 1, how sure it is, who proposed the
+    item, and under which rules it was judged.
+    """
     return {
         "query_id": r.query_id,
         "doc_id": r.doc_id,
@@ -18,6 +20,8 @@ def about(r: Relevance, data: Dataset) -> dict[str, object]:
         "weight": base.expected(r, data),
         "confidence": r.confidence,
         "votes": r.votes,
+        "source": data.candidates[r.query_id, r.doc_id].source,
+        "rules_hash": data.rules.hash,
     }
 
 

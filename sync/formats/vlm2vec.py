@@ -26,6 +26,7 @@ _COLUMNS: Mapping[str, parquet.Kind] = {
     "pos_id": "text",
     "neg_id": "text",
     "pos_grade": "int",
+    "rules_hash": "text",
 }
 Row = tuple[str, str, int, str]
 """query_id, doc_id and grade of the positive, doc_id of the negative or nothing."""
@@ -51,7 +52,8 @@ def _cells(row: Row, data: Dataset, folder: Path) -> list[object]:
     query_id, positive, grade, negative = row
     other = data.items[negative] if negative else None
     sides: list[Query | Item | None] = [data.queries[query_id], data.items[positive], other]
-    return [*(cell for side in sides for cell in _side(side, data, folder)), query_id, positive, negative, grade]
+    ids = query_id, positive, negative, grade, data.rules.hash
+    return [*(cell for side in sides for cell in _side(side, data, folder)), *ids]
 
 
 def _side(record: Query | Item | None, data: Dataset, folder: Path) -> tuple[str, str]:

@@ -56,4 +56,5 @@ def _about(s: Sample, data: Dataset) -> dict[str, object]:
         "neg_ids": [r.doc_id for r in s.negatives],
         "neg_grades": [r.grade for r in s.negatives],
         "neg_reasons": [", ".join(told.reasons(r, data)) for r in s.negatives],
+        "rules_hash": data.rules.hash,
     }

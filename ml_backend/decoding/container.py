@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from label_configs.errors import Mendable, Unreadable
 from store.media import Clip
+from store.media.length import CONTAINERS
 
 if TYPE_CHECKING:
     from av import VideoStream
     from av.container import InputContainer
 
 Kind = Literal["audio", "video"]
-FORMATS = "mov,mp4,m4a,matroska,webm,avi,mpegts,mpeg,ogg,wav,w64,flac,mp3,aac,aiff,au,caf,amr,asf,flv,gif,mxf,ac3,eac3"
 _WORDS: dict[Kind, str] = {"audio": "sound", "video": "picture"}
 _PADDING = 1 << 20
 """Pixels by which decoders may round a picture up."""
@@ -37,7 +37,7 @@ class Span(NamedTuple):
 def opened(medium: bytes, kind: Kind, max_pixels: int) -> Iterator[tuple["InputContainer", Any]]:
     """The container and its first stream of that kind. Raises Unreadable for what is no film or no sound."""
     av = _av()
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
     try:
         with av.open(io.BytesIO(medium), options=options, metadata_errors="replace") as container:
             streams = container.streams.audio if kind == "audio" else container.streams.video

@@ -4,16 +4,36 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from label_configs.records import Kind
 from sync.dataset import Dataset
-from sync.formats import beir, judgments, trec, triplets
+from sync.formats import (
+    beir,
+    clip_text,
+    colpali,
+    dissonance,
+    grounding,
+    interleaved,
+    judgments,
+    karpathy,
+    moments,
+    openclip_csv,
+    openclip_wds,
+    trec,
+    triplets,
+    vlm2vec,
+    wds_negatives,
+)
 
 
 class Format(NamedTuple):
-    """How a format is written, who loads it, and what it is in one line."""
+    """How a format is written, who loads it, and what it is in one line. reads: the kinds of judgments it is made of,
+    any of them.
+    """
 
     write: Callable[[Dataset, Path], None]
     consumer: str
     line: str
+    reads: frozenset[Kind] = frozenset({"grade"})
 
 
 FORMATS: Mapping[str, Format] = {
@@ -24,5 +44,41 @@ FORMATS: Mapping[str, Format] = {
     ),
     "judgments": Format(
         judgments.write, "datasets, pandas, polars", "every judgment with annotator, rules, source, model and position"
+    ),
+    "openclip-csv": Format(
+        openclip_csv.write, "open_clip_train CsvDataset", "pictures and their texts as a table, pictures beside"
+    ),
+    "openclip-wds": Format(
+        openclip_wds.write, "open_clip_train get_wds_dataset", "pictures and their texts as WebDataset shards"
+    ),
+    "wds-negatives": Format(
+        wds_negatives.write, "webdataset, datasets", "query, positive and verified negatives as shards, any modality"
+    ),
+    "karpathy": Format(karpathy.write, "readers of Karpathy's splits", "pictures with all their captions, by split"),
+    "interleaved": Format(
+        interleaved.write,
+        "OpenFlamingo, MMC4 readers",
+        "groups of a few pictures and texts, with slots for the pictures",
+    ),
+    "clip-text": Format(
+        clip_text.write, "datasets, VideoBERT-style alignment", "clips and texts, aligned or not, with seconds"
+    ),
+    "moments": Format(
+        moments.write,
+        "QVHighlights' evaluator, Charades readers",
+        "where in a medium a query is answered",
+        frozenset({"moment"}),
+    ),
+    "grounding": Format(grounding.write, "JSON lines", "ranked positives with reasons, notes and evidence"),
+    "dissonance": Format(
+        dissonance.write, "JSON lines", "figurative, contradictory and unclear pairs, apart from the plain ones"
+    ),
+    "colpali": Format(
+        colpali.write,
+        "colpali_engine ColPaliEngineDataset",
+        "query, positive and verified negatives by id, and a corpus",
+    ),
+    "vlm2vec": Format(
+        vlm2vec.write, "VLM2Vec, MMEB", "query, positive and verified negative, each a text and a picture's path"
     ),
 }

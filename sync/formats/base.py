@@ -68,3 +68,10 @@ def line(row: Mapping[str, object]) -> str:
 def spelled(ids: Iterable[str]) -> dict[str, str]:
     """Ids that a format without white space cannot hold, percent-encoded: id to how it is written."""
     return {name: quote(name, safe="") or "%" for name in sorted(set(ids)) if name.split() != [name]}
+
+
+def ids(folder: Path, spelled: Mapping[str, str]) -> None:
+    """Deliver the map of such ids as `ids.tsv`: written id, tab, id as a JSON string. Without any, no file."""
+    if spelled:
+        mapped = "".join(f"{written}\t{json.dumps(name)}\n" for name, written in spelled.items())
+        files.write(folder / "ids.tsv", mapped)

@@ -22,8 +22,8 @@ def cell(record: Item | Query, data: Dataset, folder: Path) -> str | dict[str, A
     if record.modality == "text":
         return text(record)
     if data.settings.export.media in ("auto", "embedded"):
-        content, suffix = _medium(record, data)
-        return {"bytes": content, "path": _name(content, suffix)}
+        content, ending = read(record, data)
+        return {"bytes": content, "path": _name(content, ending)}
     return {"bytes": None, "path": place(record, data, folder)}
 
 
@@ -31,8 +31,8 @@ def place(record: Item | Query, data: Dataset, folder: Path) -> str:
     """Where a reader of `folder` finds a record's medium: copied to media/ below it, or its own URI by reference."""
     if data.settings.export.media == "reference":
         return record.uri
-    content, suffix = _medium(record, data)
-    path = folder / FOLDER / _name(content, suffix)
+    content, ending = read(record, data)
+    path = folder / FOLDER / _name(content, ending)
     if not path.exists():
         files.write(path, content)
     return f"{FOLDER}/{path.name}"
@@ -44,12 +44,18 @@ def stretch(record: Item | Query) -> dict[str, float]:
     return {name: second for name, second in ends.items() if second is not None}
 
 
-def _medium(record: Item | Query, data: Dataset) -> tuple[bytes, str]:
+def read(record: Item | Query, data: Dataset) -> tuple[bytes, str]:
+    """The bytes of a record's medium, and the suffix that it has; a thumbnail where the settings say so."""
     if record.modality == "image" and data.settings.export.pictures == "thumbnails":
         return data.media.thumbnail(record).read_bytes(), ".webp"
+    return data.media.read(record), suffix(record)
+
+
+def suffix(record: Item | Query) -> str:
+    """What the path of a record's medium ends in, in small letters."""
     path = record.uri.rpartition("#")[2] if "#" in record.uri else urlsplit(record.uri).path
-    return data.media.read(record), PurePosixPath(path).suffix.lower()
+    return PurePosixPath(path).suffix.lower()
 
 
-def _name(content: bytes, suffix: str) -> str:
-    return hashlib.sha256(content).hexdigest()[:32] + suffix
+def _name(content: bytes, ending: str) -> str:
+    return hashlib.sha256(content).hexdigest()[:32] + ending

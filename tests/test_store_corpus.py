@@ -145,6 +145,8 @@ def test_a_query_without_id_is_named_by_its_content(tmp_path: Path) -> None:
         f"q{digest('bus.png')}",
     ]
     assert corpus.bare_query_id(" a red bus\n") == f"q{digest('a red bus')}"
+    stretches = [corpus.bare_query_id("v.mp4", *ends) for ends in ((), (0.0, 2.0), (2.0, None), (None, 2.0))]
+    assert len(set(stretches)) == 4
 
 
 def test_empty_and_doubled_queries_are_refused(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def query(row: Row) -> Query:
     _check_stretch(row)
     given = row.id is not None and str(row.id).strip()
     return Query(
-        query_id=str(row.id) if given else bare_query_id(content),
+        query_id=str(row.id) if given else bare_query_id(content, row.start, row.end),
         modality=kind,
         text=row.text.strip(),
         uri=uri,
@@ -113,9 +113,10 @@ def query(row: Row) -> Query:
     )
 
 
-def bare_query_id(content: str) -> str:
-    """The id of a query that came without one: a hash of its text or URI."""
-    return f"q{digest(content.strip())}"
+def bare_query_id(content: str, start: float | None = None, end: float | None = None) -> str:
+    """The id of a query that came without one: a hash of its text or URI, and of the stretch of it that is meant."""
+    stretch = () if start is None and end is None else (start, end)
+    return f"q{digest(content.strip(), *stretch)}"
 
 
 def _content(row: Row) -> tuple[Modality, str]:

@@ -69,7 +69,7 @@ class Dataset:
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
-            if not self._leak(r):
+            if not self._leak(r.query_id, r.doc_id):
                 found.setdefault(r.query_id, []).append(r)
         for query_id, rows in found.items():
             rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))
@@ -78,7 +78,7 @@ class Dataset:
     @cached_property
     def leaks(self) -> list[Leak]:
         """What was left out of `trainable` because its item answers a query of a later split."""
-        return [leak for r in self._shown if (leak := self._leak(r))]
+        return [leak for r in self._shown if (leak := self._leak(r.query_id, r.doc_id))]
 
     @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
@@ -94,11 +94,21 @@ class Dataset:
         """The split that a query belongs to, for ever."""
         return splits.split(self.queries[query_id], self.settings.splits, self.frozen)
 
+    def may_train(self, query_id: str, doc_id: str) -> bool:
+        """Whether a pair may reach training, whatever was said of it: it measures neither annotators nor pools, and its
+        item answers no query of a later split.
+        """
+        return self._to_train(query_id, doc_id) and not self._leak(query_id, doc_id)
+
     @cached_property
     def _shown(self) -> list[Relevance]:
         """Relevance of pairs that measure neither annotators nor pools, and that are not dissonant."""
-        rows = ((r, self.candidates.get((r.query_id, r.doc_id))) for r in self.consensus.relevance)
-        return [r for r, c in rows if c and c.role not in UNTRAINED and not self.dissonant(r)]
+        rows = self.consensus.relevance
+        return [r for r in rows if self._to_train(r.query_id, r.doc_id) and not self.dissonant(r)]
+
+    def _to_train(self, query_id: str, doc_id: str) -> bool:
+        candidate = self.candidates.get((query_id, doc_id))
+        return candidate is not None and candidate.role not in UNTRAINED
 
     def dissonant(self, r: Relevance) -> bool:
         """Whether a positive holds in another than the literal sense for most who answered."""
@@ -113,9 +123,9 @@ class Dataset:
                 answers[r.query_id].add(r.doc_id)
         return splits.held(answers, self.split, self.twins)
 
-    def _leak(self, r: Relevance) -> Leak | None:
-        name, item = self.split(r.query_id), self.twins.get(r.doc_id, r.doc_id)
-        return Leak(name, r.query_id, r.doc_id) if item in self._held[name] else None
+    def _leak(self, query_id: str, doc_id: str) -> Leak | None:
+        name, item = self.split(query_id), self.twins.get(doc_id, doc_id)
+        return Leak(name, query_id, doc_id) if item in self._held[name] else None
 
 
 def load(workspace: Workspace, project: str, as_of: State | None = None) -> Dataset:

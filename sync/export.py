@@ -27,10 +27,7 @@ def export(
 ) -> list[Path]:
     """Write each format into a folder of its name under `out`; what stood there is replaced as a whole."""
     names = known(names)
-    if not data.qrels:
-        raise Mendable(
-            f"The project {data.name!r} has no grades yet.", mend="Label some tasks, run pull, and export again."
-        )
+    _check_said(data, names)
     for name in names:
         target, fresh, old = out / name, out / f".{name}.new", out / f".{name}.old"
         for leftover in (fresh, old):
@@ -43,6 +40,19 @@ def export(
         shutil.rmtree(old, ignore_errors=True)
         advance(1)
     return sorted(path for name in names for path in (out / name).rglob("*") if path.is_file())
+
+
+def _check_said(data: Dataset, names: Sequence[str]) -> None:
+    """Raise Mendable where nothing was said of the kind that a format is made of."""
+    there = {j.kind for j in data.judgments} - {"grade"} | ({"grade"} if data.qrels else set())
+    for name in names:
+        reads = FORMATS[name].reads
+        if not reads & there:
+            raise Mendable(
+                f"The project {data.name!r} has no {' and no '.join(f'{kind}s' for kind in sorted(reads))} yet.",
+                why=f"{name} is made of them.",
+                mend="Label some tasks, run pull, and export again.",
+            )
 
 
 def about(data: Dataset, figures: Summary, gates: Sequence[Gate], key_fingerprint: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Exports, read back by the loaders of those who use them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -10,7 +10,7 @@ import ir_measures
 import pytest
 from beir.datasets.data_loader import GenericDataLoader
 from ir_measures import nDCG
-from sync_world import COLORS, GRADES, QUERIES, RULES, grade, judgments, make_workspace
+from sync_world import COLORS, GRADES, QUERIES, RULES, agreed, judgments, make_workspace
 
 from label_configs.errors import Mendable
 from label_configs.records import Candidate, Item, Pool, Qrel, Query, ScoredDoc
@@ -31,12 +31,6 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def texts(tmp_path: Path) -> Dataset:
     return load(make_workspace(tmp_path, candidates="text", settings=TRAIN), "main")
-
-
-def agreed(data: Dataset, given: Mapping[tuple[str, str], int]) -> Dataset:
-    """The data set with these grades instead, from three annotators who agree."""
-    said = [grade(q, d, value, who) for (q, d), value in given.items() for who in ("ada", "bob", "cleo")]
-    return replace(data, judgments=said)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

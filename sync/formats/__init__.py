@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from label_configs.records import Kind
 from sync.dataset import Dataset
 from sync.formats import (
     beir,
@@ -22,11 +23,14 @@ from sync.formats import (
 
 
 class Format(NamedTuple):
-    """How a format is written, who loads it, and what it is in one line."""
+    """How a format is written, who loads it, and what it is in one line. reads: the kinds of judgments it is made of,
+    any of them.
+    """
 
     write: Callable[[Dataset, Path], None]
     consumer: str
     line: str
+    reads: frozenset[Kind] = frozenset({"grade"})
 
 
 FORMATS: Mapping[str, Format] = {
@@ -58,6 +62,9 @@ FORMATS: Mapping[str, Format] = {
         svmlight.write, "scikit-learn, LightGBM, XGBoost", "grades and features of the pre-ranking by qid"
     ),
     "preferences": Format(
-        preferences.write, "datasets, TRL", "prompt, chosen, rejected: from comparisons, and from grades that differ"
+        preferences.write,
+        "datasets, TRL",
+        "prompt, chosen, rejected: from comparisons, and from grades that differ",
+        frozenset({"grade", "preference"}),
     ),
 }

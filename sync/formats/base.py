@@ -52,11 +52,6 @@ def gain(grade: int, data: Dataset) -> float:
     return round((grade - low) / (high - low), 4) if high > low else 1.0
 
 
-def label(grade: int, data: Dataset) -> int:
-    """The grade as trainers of rankers take it: as it is; moved up to begin at 0 where the rules go below."""
-    return grade - min(0, *data.rules.values)
-
-
 def expected(r: Relevance, data: Dataset) -> float:
     """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
     total = sum(r.soft) or 1.0

@@ -27,5 +27,5 @@ def _lists(data: Dataset, split: Split) -> Iterator[Row]:
             "docs": [rows.about(data, r) for r in graded],
             "rules_hash": data.rules.hash,
         }
-        labels = [float(base.label(r.grade, data)) for r in graded]
+        labels = [float(r.grade) for r in graded]
         yield Row((query, [data.items[r.doc_id] for r in graded]), (labels,), about)

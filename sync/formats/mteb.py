@@ -57,10 +57,11 @@ def _ranked(data: Dataset, split: splits.Split) -> Iterator[tuple[str, list[str]
 
 
 def _configs(there: Sequence[str]) -> list[dict[str, object]]:
-    whole = [("corpus", "corpus/corpus.parquet"), ("queries", "queries/queries.parquet")]
-    tables: dict[str, list[dict[str, str]]] = {name: [{"split": name, "path": path}] for name, path in whole}
-    for name in ("qrels", "top_ranked"):
-        tables[name] = [{"split": split, "path": f"{name}/{split}.parquet"} for split in there]
-    plain = [name for name in tables if name != "top_ranked"]
-    named = [*((name, name) for name in plain), *((f"reranking-{name}", name) for name in tables)]
-    return [{"config_name": config, "data_files": tables[name]} for config, name in named]
+    """The tables by the names that the loader has for them, and once more for `reranking`."""
+    plain = [("corpus", ["corpus"]), ("queries", ["queries"]), ("qrels", there)]
+    named = [*((name, name, parts) for name, parts in plain)]
+    named += [(f"reranking-{name}", name, parts) for name, parts in (*plain, ("top_ranked", there))]
+    return [
+        {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
+        for config, name, parts in named
+    ]

@@ -55,7 +55,7 @@ def _line(r: Relevance, qid: int, ranked: Ranked, data: Dataset) -> str:
     shown = data.candidates.get(pair)
     values = (*ranked.get(pair, (0.0, 0.0)), shown.score if shown else 0.0)
     cells = " ".join(f"{n}:{value:.9g}" for n, value in enumerate(values, 1))
-    return f"{base.label(r.grade, data)} qid:{qid} {cells}\n"
+    return f"{r.grade} qid:{qid} {cells}\n"
 
 
 def _about(data: Dataset, r: Relevance) -> dict[str, object]:

@@ -237,5 +237,5 @@ def _words() -> list[str]:
 def _arguments(tmp_path: Path) -> dict[str, Any]:
     """A few steps of whatever trainer, on a processor, leaving nothing behind."""
     quiet = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no", "disable_tqdm": True}
-    steps = {"max_steps": 10, "per_device_train_batch_size": 2, "learning_rate": 0.02, "seed": 0}
+    steps = {"max_steps": 10, "per_device_train_batch_size": 8, "learning_rate": 0.02, "seed": 0}
     return {"output_dir": str(tmp_path / "run"), "use_cpu": True, **steps, **quiet}

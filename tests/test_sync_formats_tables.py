@@ -270,6 +270,16 @@ def test_sounds_that_are_not_all_mp3_are_embedded_for_tevatron(data: Dataset, tm
     assert [cell["bytes"] for cell in corpus["audio"].to_pylist()] == [b"b.wav", *[b"a.mp3"] * 5]
 
 
+@pytest.mark.parametrize(("name", "dev"), [("flagembedding", "dev/dev.jsonl"), ("tevatron", "dev.parquet")])
+def test_dev_is_apart_from_train_and_test_is_in_neither(tmp_path: Path, name: str, dev: str) -> None:
+    for share, there in (("dev", {dev}), ("test", set())):
+        settings = f"[splits]\n{'test' if share == 'dev' else 'dev'} = 0\n{share} = 1\n"
+        world = load(make_workspace(tmp_path / share / "w", candidates="text", settings=settings), "main")
+        out = written(world, name, tmp_path / share)
+        found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+        assert found - {"corpus.parquet"} == there
+
+
 # SVMlight
 
 
@@ -365,6 +375,14 @@ def test_what_people_compared_stands_before_what_follows_from_their_grades(data:
     said = [compared("q1", "d3", "d1", "ada"), compared("q1", "d1", "d4", "ada", "tie")]
     world = replace(graded, judgments=[*graded.judgments, *said])
     assert preferred(world) == [("q1", "d3", "d1", "pairwise", 1.0)]
+
+
+def test_what_is_at_odds_with_its_text_is_not_chosen(data: Dataset) -> None:
+    odd = [grade("q1", "d1", 3, who, flags=("figurative",)) for who in ("ada", "bob")]
+    rules = replace(data.rules, dissonance=("literal", "figurative"))
+    world = replace(data, rules=rules, judgments=[*odd, compared("q1", "d1", "d2", "ada")])
+    assert preferred(world) == []
+    assert preferred(replace(world, judgments=[*odd, compared("q1", "d2", "d1", "ada")])) != []
 
 
 def test_no_preference_shows_a_control_a_draw_or_what_answers_a_later_split(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 said: `pairwise`, where people compared the two; margin is then by how many of the answers the chosen one is ahead, as a
 share. `grades`, where nobody compared them and their grades differ; margin is then the difference of their expected
-gains. Ties are left out: a comparison that ended even, equal grades. Ids stand in `SPLIT.ids.jsonl`.
+gains. Ties are left out: a comparison that ended even, equal grades. So is what was chosen and is at odds with its
+text. Ids stand in `SPLIT.ids.jsonl`.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from label_configs.forms.pairwise import BETTER
-from label_configs.records import Judgment, Query, Relevance
+from label_configs.records import Judgment, Query
 from sync.dataset import Dataset
 from sync.formats import base, parquet, rows
 from sync.formats.rows import Row
@@ -70,22 +71,21 @@ def preferences(data: Dataset, split: Split, compared: Compared) -> Iterator[Pre
 def _compared(data: Dataset, query: Query, known: Mapping[tuple[str, str], Counter[str]]) -> Iterator[Preference]:
     for (low, high), votes in known.items():
         ahead = votes[low] - votes[high]
-        if ahead and data.may_train(query.query_id, low) and data.may_train(query.query_id, high):
-            chosen, rejected = (low, high) if ahead > 0 else (high, low)
+        chosen, rejected = (low, high) if ahead > 0 else (high, low)
+        told = data.said.get((query.query_id, chosen))
+        fit = all(data.may_train(query.query_id, doc_id) for doc_id in (low, high)) and not (told and told.dissonant)
+        if ahead and fit:
             yield Preference(query, chosen, rejected, "pairwise", round(abs(ahead) / votes.total(), 4))
 
 
 def _graded(data: Dataset, query: Query, known: Mapping[tuple[str, str], object]) -> Iterator[Preference]:
     rated = sorted(data.trainable.get(query.query_id, []), key=lambda r: r.doc_id)
+    gains = {r.doc_id: base.expected(r, data) for r in rated}
     for pair in combinations(rated, 2):
         low, high = sorted(pair, key=lambda r: r.grade)
-        margin = round(base.expected(high, data) - base.expected(low, data), 4)
-        if low.grade < high.grade and margin > 0 and _ids(pair) not in known:
+        margin = round(gains[high.doc_id] - gains[low.doc_id], 4)
+        if low.grade < high.grade and margin > 0 and (pair[0].doc_id, pair[1].doc_id) not in known:
             yield Preference(query, high.doc_id, low.doc_id, "grades", margin)
-
-
-def _ids(pair: tuple[Relevance, Relevance]) -> tuple[str, str]:
-    return pair[0].doc_id, pair[1].doc_id
 
 
 def _rows(data: Dataset, split: Split, compared: Compared) -> Iterator[Row]:

@@ -64,6 +64,14 @@ class MediaName(StrEnum):
     reference = "reference"
 
 
+class SourceName(StrEnum):
+    """What judgments that a team has already lie in."""
+
+    beir = "beir"
+    trec = "trec"
+    triplets = "triplets"
+
+
 class PicturesName(StrEnum):
     """Which pictures data sets hold."""
 
@@ -169,6 +177,28 @@ def init(
     asked = {"form": form, "query": query, "candidates": candidates, "mode": mode, "votes": overlap}
     settings = {name: value for name, value in asked.items() if value is not None}
     for line in run(workspace, Wanted(project, title or project, backend, settings), dry_run=dry_run):
+        typer.echo(line)
+
+
+@app.command()
+def take(
+    path: Annotated[Path, typer.Argument(help="A BEIR folder, a file of TREC qrels, or files of triplets.")],
+    source: Annotated[SourceName, typer.Option("--from", help="What lies there.")],
+    workspace: WorkspaceOption = HERE,
+    grades: Annotated[
+        str, typer.Option(help="What its grades are by the rules, where the scales differ: 1=3,0=0.")
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Take judgments that you have already for known positives, corpus and queries where there are none. Repeatable.
+
+    Example: ls-retrieval take -w photos --from beir data/fiqa --grades 1=3
+    """
+    from ls_retrieval import flow, tables
+
+    done = flow.take(workspace, source.value, path, _scale(grades), dry_run=dry_run)
+    _name_left_out(done.left_out)
+    for line in tables.taken(done, dry_run=dry_run):
         typer.echo(line)
 
 
@@ -511,6 +541,18 @@ def _gates(given: Sequence[str]) -> dict[str, float]:
             found[name.strip()] = float(floor)
         except ValueError as error:
             raise typer.BadParameter(f"{text!r} is not NAME=NUMBER, as in alpha=0.6") from error
+    return found
+
+
+def _scale(given: str) -> dict[int, int]:
+    """Earlier grade to present grade, from a list as in 1=3,0=0."""
+    found: dict[int, int] = {}
+    for pair in given.split(",") if given else ():
+        try:
+            earlier, present = map(int, pair.split("="))
+        except ValueError as error:
+            raise typer.BadParameter(f"{pair!r} is not GRADE=GRADE, as in 1=3") from error
+        found[earlier] = present
     return found
 
 

@@ -1,4 +1,4 @@
-"""The commands that move data: push, pull, export."""
+"""The commands that move data: take, push, pull, export."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
-from store import files, pools, times
+from store import files, pools, taking, times
 from store.judgments import Table
 from store.mappings import RulesOf
 from store.settings import Project
@@ -23,6 +23,12 @@ from sync.dataset import Dataset, State, load
 from sync.label_studio import explained
 from sync.pull import Pulled
 from sync.push import Pushed
+
+
+def take(root: Path, source: str, path: Path, grades: Mapping[int, int], *, dry_run: bool = False) -> taking.Taken:
+    """Take judgments that a team has already, into a workspace that is made where there is none."""
+    workspace = Workspace(root) if dry_run else compose.start_workspace(root)
+    return taking.take(workspace, source, path, grades, dry_run=dry_run)
 
 
 def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed:

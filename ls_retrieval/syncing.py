@@ -135,10 +135,13 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
 
 
 def _inputs(workspace: Workspace) -> object:
-    """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
+    """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed. Locks are
+    touched whenever somebody looks, and bookmarks hold no data.
+    """
     folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
-    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries)
-    paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
+    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries, workspace.known)
+    within = (path for folder in folders for path in sorted(folder.rglob("*")))
+    paths = [*single, *(path for path in within if path.suffix != ".json" and path.name != ".lock")]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
 
 

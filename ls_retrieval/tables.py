@@ -13,6 +13,7 @@ from sync.report import Summary
 if TYPE_CHECKING:
     from ls_retrieval.syncing import Synced
     from ml_backend.learning import Learned
+    from store.taking import Taken
 
 
 def show(figures: Summary) -> None:
@@ -101,6 +102,16 @@ def overview(figures: Summary) -> Table:
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table
+
+
+def taken(done: "Taken", *, dry_run: bool) -> Iterator[str]:
+    """What was taken, in lines."""
+    verb = "would be taken" if dry_run else "taken"
+    for name in done.copied:
+        yield f"{name} {verb}: there was none"
+    counts = ", ".join(f"{count} of grade {grade}" for grade, count in sorted(done.grades.items(), reverse=True))
+    yield f"{sum(done.grades.values())} pairs {verb}: {counts}; {len(done.left_out)} left out"
+    yield f"{done.positives} known positives of {done.queries} queries"
 
 
 def synced(done: "Synced", to: str, *, dry_run: bool) -> Iterator[str]:

@@ -268,11 +268,13 @@ class Splits(_Section):
 
 class Export(_Section):
     """How data sets hold media: embedded in Parquet or copied beside it, as the format's loader expects (auto); or by
-    reference, as the corpus has them. pictures: as they are, or as the annotators saw them.
+    reference, as the corpus has them. pictures: as they are, or as the annotators saw them. negatives: how many a row
+    of n-tuples has, at most.
     """
 
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"
     pictures: Literal["originals", "thumbnails"] = "originals"
+    negatives: Annotated[int, Field(ge=1, le=100)] = 5
 
 
 class Project(_Section):

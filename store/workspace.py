@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from label_configs.errors import Mendable, Unreadable
 from label_configs.records import DIGEST, Item, Query
 from label_configs.rules import Rules
 from store import corpus as corpus_files
-from store import files
+from store import files, known
 from store import settings as settings_file
 from store.settings import Project, Settings
 
@@ -54,6 +54,11 @@ class Workspace:
     def queries(self) -> Path:
         """The queries. Raises Unreadable where there are several files of them."""
         return corpus_files.find(self.root, "queries", corpus_files.FILES)
+
+    @property
+    def known(self) -> Path:
+        """What is known of queries beside the positives that they name; made by `take`."""
+        return self.root / "known.tsv"
 
     @property
     def embeddings(self) -> Path:
@@ -146,8 +151,14 @@ class Workspace:
         return corpus_files.items(self.corpus, self.settings.corpus.max_broken)
 
     def read_queries(self) -> corpus_files.Read[Query]:
-        """The queries, with what is broken in them. Raises Unreadable where that is more than settings allow."""
-        return corpus_files.queries(self.queries, self.settings.corpus.max_broken)
+        """The queries with all that is known of them, and what is broken in them. Raises Unreadable where that is more
+        than settings allow.
+        """
+        read = corpus_files.queries(self.queries, self.settings.corpus.max_broken)
+        if not self.known.exists():
+            return read
+        rules = self.rules
+        return replace(read, records=known.joined(read.records, known.read(self.known, rules), rules))
 
     def read(self) -> Contents:
         """Corpus and queries. Raises Unreadable too where they do not belong together."""

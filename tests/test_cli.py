@@ -33,6 +33,7 @@ COMMANDS = (
     "status",
     "config",
     "init",
+    "take",
     "index",
     "pool",
     "push",
@@ -213,6 +214,23 @@ def test_export_prints_the_files_that_it_wrote(run: Run, tmp_path: Path) -> None
     assert code == 0
     assert out.splitlines() == [str(tmp_path / "out" / "trec" / name) for name in ("qrels.txt", "run.txt")]
     assert not (root / "exports").exists()
+
+
+def test_take_makes_a_workspace_of_judgments_that_a_team_has(run: Run, tmp_path: Path) -> None:
+    assert run("export", "-w", make_workspace(tmp_path / "w").root, "--formats", "beir", "--out", tmp_path)[0] == 0
+    arguments = ("take", tmp_path / "beir", "--from", "beir", "-w", tmp_path / "fresh")
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "corpus taken: there was none",
+        "queries taken: there was none",
+        "8 pairs taken: 2 of grade 3, 1 of grade 2, 2 of grade 1, 3 of grade 0; 0 left out",
+        "3 known positives of 1 queries",
+    ]
+    assert run(*arguments, "--grades", "1=2", "--dry-run")[1].splitlines()[-1] == "5 known positives of 2 queries"
+    assert run(*arguments)[1].splitlines() == out.splitlines()[2:]
+    assert Workspace(tmp_path / "fresh").known.exists()
+    assert run(*arguments, "--grades", "high=3")[0] == 2
 
 
 def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Exports, read back by the loaders of those who use them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -10,7 +10,7 @@ import ir_measures
 import pytest
 from beir.datasets.data_loader import GenericDataLoader
 from ir_measures import nDCG
-from sync_world import COLORS, GRADES, QUERIES, RULES, grade, judgments, make_workspace
+from sync_world import COLORS, GRADES, QUERIES, RULES, agreed, judgments, make_workspace
 
 from label_configs.errors import Mendable
 from label_configs.records import Candidate, Item, Pool, Qrel, Query, ScoredDoc
@@ -32,12 +32,6 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def texts(tmp_path: Path) -> Dataset:
     return load(make_workspace(tmp_path, candidates="text", settings=TRAIN), "main")
-
-
-def agreed(data: Dataset, given: Mapping[tuple[str, str], int]) -> Dataset:
-    """The data set with these grades instead, from three annotators who agree."""
-    said = [grade(q, d, value, who) for (q, d), value in given.items() for who in ("ada", "bob", "cleo")]
-    return replace(data, judgments=said)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -162,10 +156,13 @@ def test_the_rows_say_where_they_come_from(data: Dataset, tmp_path: Path) -> Non
     assert rows_of(tmp_path)[0] == {
         "query_id": "q1",
         "positive_id": "d1",
-        "negative_id": "d3",
         "positive_grade": 3,
+        "positive_source": "dense",
+        "positive_reasons": {},
+        "negative_id": "d3",
         "negative_grade": 0,
         "negative_source": "dense",
+        "negative_reasons": {},
         "rules_hash": RULES.hash,
     }
 

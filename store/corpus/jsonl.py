@@ -12,7 +12,7 @@ _MARK = b"\xef\xbb\xbf"
 
 def read(path: Path) -> Entries:
     """The rows of a file; blank lines are none."""
-    for number, line in _lines(path):
+    for number, line in lines(path):
         where = f"{path.name}, line {number}"
         try:
             yield where, msgspec.json.decode(line, type=Row) if len(line) <= LIMIT else _long()
@@ -20,7 +20,7 @@ def read(path: Path) -> Entries:
             yield where, error
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers, of a longer one than any row may be only the beginning."""
     with path.open("rb") as file:
         number = 0

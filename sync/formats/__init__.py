@@ -11,13 +11,22 @@ from sync.formats import (
     clip_text,
     colpali,
     dissonance,
+    flagembedding,
     grounding,
     interleaved,
     judgments,
     karpathy,
+    labeled_lists,
     moments,
+    mteb,
+    ntuples,
     openclip_csv,
     openclip_wds,
+    pairs,
+    preferences,
+    scored_pairs,
+    svmlight,
+    tevatron,
     trec,
     triplets,
     vlm2vec,
@@ -39,6 +48,11 @@ class Format(NamedTuple):
 FORMATS: Mapping[str, Format] = {
     "trec": Format(trec.write, "ir_measures, pytrec_eval, ranx", "qrels and the pre-ranking as a run"),
     "beir": Format(beir.write, "beir GenericDataLoader", "corpus, queries and qrels by split"),
+    "mteb": Format(mteb.write, "mteb, datasets", "corpus, queries and qrels with media embedded, and a data set card"),
+    "pairs": Format(pairs.write, "sentence-transformers, datasets", "anchor and positive"),
+    "scored-pairs": Format(
+        scored_pairs.write, "sentence-transformers, datasets", "query, document, and how well they match from 0 to 1"
+    ),
     "triplets": Format(
         triplets.write, "sentence-transformers, datasets", "anchor, positive, and a negative that people verified"
     ),
@@ -80,5 +94,28 @@ FORMATS: Mapping[str, Format] = {
     ),
     "vlm2vec": Format(
         vlm2vec.write, "VLM2Vec, MMEB", "query, positive and verified negative, each a text and a picture's path"
+    ),
+    "ntuples": Format(
+        ntuples.write, "sentence-transformers, datasets", "anchor, positive, and several negatives that people verified"
+    ),
+    "labeled-lists": Format(
+        labeled_lists.write,
+        "sentence-transformers CrossEncoder",
+        "query, and all that was judged of it with its grades",
+    ),
+    "flagembedding": Format(
+        flagembedding.write, "FlagEmbedding", "query, positives and verified negatives with scores; texts alone"
+    ),
+    "tevatron": Format(
+        tevatron.write, "Tevatron", "query with ids of positives and verified negatives, and the corpus"
+    ),
+    "svmlight": Format(
+        svmlight.write, "scikit-learn, LightGBM, XGBoost", "grades and features of the pre-ranking by qid"
+    ),
+    "preferences": Format(
+        preferences.write,
+        "datasets, TRL",
+        "prompt, chosen, rejected: from comparisons, and from grades that differ",
+        frozenset({"grade", "preference"}),
     ),
 }

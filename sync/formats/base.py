@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from label_configs.records import Query, Relevance
+from label_configs.errors import Mendable
+from label_configs.records import Query, Relevance, ScoredDoc
 from store import files
 from sync.dataset import Dataset
 from sync.splits import Split
@@ -36,6 +37,15 @@ def judged(data: Dataset, split: Split) -> Iterator[Judged]:
             )
 
 
+def ranking(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
+    """The pre-ranking as query_id, doc_id, rank from 1 and score; ties as trec_eval breaks them."""
+    ranks: dict[str, int] = {}
+    best_first: list[ScoredDoc] = sorted(data.run, key=lambda hit: (hit.score, hit.doc_id), reverse=True)
+    for hit in sorted(best_first, key=lambda hit: hit.query_id):
+        ranks[hit.query_id] = ranks.get(hit.query_id, 0) + 1
+        yield hit.query_id, hit.doc_id, ranks[hit.query_id], hit.score
+
+
 def gain(grade: int, data: Dataset) -> float:
     """The grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
     low, high = min(data.rules.values), max(data.rules.values)
@@ -46,6 +56,19 @@ def expected(r: Relevance, data: Dataset) -> float:
     """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
     total = sum(r.soft) or 1.0
     return round(sum(p * gain(g, data) for p, g in zip(r.soft, data.rules.values, strict=True)) / total, 4)
+
+
+def only_texts(data: Dataset, name: str) -> None:
+    """Raise Mendable where a query or item that was judged is no text: the format holds no media."""
+    shown = {
+        m for r in data.consensus.relevance for m in (data.queries[r.query_id].modality, data.items[r.doc_id].modality)
+    }
+    if media := sorted(shown - {"text"}):
+        raise Mendable(
+            f"{name} holds texts alone; what was judged here is {' and '.join(media)} too.",
+            why="What people said of a medium need not hold for its caption.",
+            mend="Take triplets, ntuples or tevatron, which hold media.",
+        )
 
 
 def lines(path: Path, rows: Iterable[Mapping[str, object]]) -> bool:

@@ -9,13 +9,17 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from label_configs.errors import Mendable
 from label_configs.records import Modality
 from store import files
 
 _MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _BATCH = 1000
-Kind = Literal["text", "image", "audio", "video", "float", "int", "id", "bool", "floats", "texts"]
-"""What a column holds; media as cells of `sync.formats.media`."""
+Kind = Literal[
+    "text", "image", "audio", "video", "texts", "images", "audios", "videos", "float", "int", "id", "bool", "floats"
+]
+"""What a column holds, in the plural a list of it; media as cells of `sync.formats.media`."""
+_LISTS: Mapping[Modality, Kind] = {"text": "texts", "image": "images", "audio": "audios", "video": "videos"}
 _TYPES: Mapping[str, tuple[pa.DataType, dict[str, Any]]] = {
     "text": (pa.string(), {"dtype": "string", "_type": "Value"}),
     "image": (_MEDIA, {"_type": "Image"}),
@@ -27,6 +31,9 @@ _TYPES: Mapping[str, tuple[pa.DataType, dict[str, Any]]] = {
     "bool": (pa.bool_(), {"dtype": "bool", "_type": "Value"}),
     "floats": (pa.list_(pa.float64()), {"feature": {"dtype": "float64", "_type": "Value"}, "_type": "List"}),
     "texts": (pa.list_(pa.string()), {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}),
+    "images": (pa.list_(_MEDIA), {"feature": {"_type": "Image"}, "_type": "List"}),
+    "audios": (pa.list_(_MEDIA), {"feature": {"_type": "Audio"}, "_type": "List"}),
+    "videos": (pa.list_(_MEDIA), {"feature": {"_type": "Video"}, "_type": "List"}),
 }
 
 
@@ -46,10 +53,15 @@ def write(path: Path, columns: Mapping[str, Kind], rows: Iterable[Sequence[objec
     return True
 
 
-def kind(modalities: Iterable[Modality]) -> Kind:
-    """The kind of a column that holds records of these modalities; Raises ValueError where they are several."""
-    (one,) = set(modalities)
-    return one
+def kind(modalities: Iterable[Modality], column: str = "", *, listed: bool = False) -> Kind:
+    """The kind of a column of records, or lists of them, of these modalities. Raises Mendable for several."""
+    several = sorted(set(modalities))
+    if len(several) != 1:
+        raise Mendable(
+            f"The column {column!r} would hold {' and '.join(several)}; it can hold one of them.",
+            mend="Take beir, mteb or tevatron, which have a column for each; or export a project of one modality.",
+        )
+    return _LISTS[several[0]] if listed else several[0]
 
 
 def _schema(columns: Mapping[str, Kind]) -> pa.Schema:

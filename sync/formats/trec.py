@@ -4,10 +4,8 @@ Ids with white space are percent-encoded, and `ids.tsv` says which: written id, 
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-from label_configs.records import ScoredDoc
 from store import files
 from sync.dataset import Dataset
 from sync.formats import base
@@ -23,17 +21,11 @@ def write(data: Dataset, folder: Path) -> None:
 
     qrels = (f"{as_written(q)} 0 {as_written(d)} {grade}\n" for q, d, grade in data.qrels)
     files.write(folder / "qrels.txt", "".join(qrels))
-    run = (f"{as_written(q)} Q0 {as_written(d)} {rank} {score:.9f} pre-ranking\n" for q, d, rank, score in _run(data))
+    run = (
+        f"{as_written(q)} Q0 {as_written(d)} {rank} {score:.9f} pre-ranking\n"
+        for q, d, rank, score in base.ranking(data)
+    )
     files.write(folder / "run.txt", "".join(run))
     if spelled:
         mapped = "".join(f"{written}\t{json.dumps(name)}\n" for name, written in spelled.items())
         files.write(folder / "ids.tsv", mapped)
-
-
-def _run(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
-    """query_id, doc_id, rank and score; ties as trec_eval breaks them."""
-    ranks: dict[str, int] = {}
-    best_first: list[ScoredDoc] = sorted(data.run, key=lambda hit: (hit.score, hit.doc_id), reverse=True)
-    for hit in sorted(best_first, key=lambda hit: hit.query_id):
-        ranks[hit.query_id] = ranks.get(hit.query_id, 0) + 1
-        yield hit.query_id, hit.doc_id, ranks[hit.query_id], hit.score

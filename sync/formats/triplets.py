@@ -1,18 +1,20 @@
 """Triplets for sentence-transformers: columns anchor, positive, negative, in Parquet with media embedded.
 
 Every negative was graded by people with a grade that the rules call negative. Within a query every positive and every
-negative is used at least once, and no more often than that takes. Ids and grades of the rows stand in
+negative is used at least once, and no more often than that takes. Ids, grades and reasons stand in
 `SPLIT.ids.jsonl`, line by line: a further column would be taken for another negative.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
 from label_configs.records import Query, Relevance
 from sync.dataset import Dataset
-from sync.formats import base, media, parquet
+from sync.formats import base, rows
+from sync.formats.rows import Row
 from sync.splits import Split
 
 
@@ -26,11 +28,8 @@ class Triplet(NamedTuple):
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; test queries stay for evaluation."""
-    for split in ("train", "dev"):
-        found = list(triplets(data, split))
-        if found:
-            parquet.write(folder / f"{split}.parquet", _columns(found, data), (_row(t, data, folder) for t in found))
-            base.lines(folder / f"{split}.ids.jsonl", (_provenance(t, data) for t in found))
+    for split in rows.TRAINED:
+        rows.write(data, folder, split, ("anchor", "positive", "negative"), {}, partial(_rows, data, split))
 
 
 def triplets(data: Dataset, split: Split) -> Iterator[Triplet]:
@@ -41,26 +40,12 @@ def triplets(data: Dataset, split: Split) -> Iterator[Triplet]:
             yield from (Triplet(query, positive, negative) for positive, negative, _ in pairs)
 
 
-def _columns(found: list[Triplet], data: Dataset) -> dict[str, parquet.Kind]:
-    return {
-        "anchor": parquet.kind(t.query.modality for t in found),
-        "positive": parquet.kind(data.items[t.positive.doc_id].modality for t in found),
-        "negative": parquet.kind(data.items[t.negative.doc_id].modality for t in found),
-    }
-
-
-def _row(t: Triplet, data: Dataset, folder: Path) -> list[object]:
-    records = (t.query, data.items[t.positive.doc_id], data.items[t.negative.doc_id])
-    return [media.cell(record, data, folder) for record in records]
-
-
-def _provenance(t: Triplet, data: Dataset) -> dict[str, object]:
-    return {
-        "query_id": t.query.query_id,
-        "positive_id": t.positive.doc_id,
-        "negative_id": t.negative.doc_id,
-        "positive_grade": t.positive.grade,
-        "negative_grade": t.negative.grade,
-        "negative_source": data.candidates[t.query.query_id, t.negative.doc_id].source,
-        "rules_hash": data.rules.hash,
-    }
+def _rows(data: Dataset, split: Split) -> Iterator[Row]:
+    for t in triplets(data, split):
+        about = {
+            "query_id": t.query.query_id,
+            **rows.about(data, t.positive, "positive_"),
+            **rows.about(data, t.negative, "negative_"),
+            "rules_hash": data.rules.hash,
+        }
+        yield Row((t.query, data.items[t.positive.doc_id], data.items[t.negative.doc_id]), (), about)

@@ -251,6 +251,16 @@ class Gates(_Section):
     coverage: Share | None = None
 
 
+ConsensusMethod = Literal["ordinal-dawid-skene", "dawid-skene", "majority", "median"]
+
+
+class ConsensusSettings(_Section):
+    """How many votes become one grade. models: pseudonyms of annotators that are no people; theirs are not counted."""
+
+    method: ConsensusMethod = "ordinal-dawid-skene"
+    models: tuple[str, ...] = ()
+
+
 class Splits(_Section):
     """Shares of the queries, by hash of query_id; the rest is `train`."""
 
@@ -314,6 +324,7 @@ class Settings(_Section):
     corpus: Corpus = Corpus()
     media: Media = Media()
     gates: Gates = Gates()
+    consensus: ConsensusSettings = ConsensusSettings()
     splits: Splits = Splits()
     export: Export = Export()
     projects: dict[str, Project] = {}

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sync.consensus import Votes
+from sync.votes import Votes
 
 
 def alpha(votes: Votes, n_grades: int) -> float | None:

@@ -50,7 +50,8 @@ class Dataset:
     @cached_property
     def consensus(self) -> Consensus:
         """Relevance by pair, and what was learned of the annotators."""
-        return consensus(self.judgments, self.rules)
+        chosen = self.settings.consensus
+        return consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:

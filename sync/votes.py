@@ -100,9 +100,9 @@ def grades(given: Given, rules: Rules, models: Collection[str] = ()) -> Votes:
     query_ids, query = coded(table["query_id"])
     doc_ids, doc = coded(table["doc_id"])
     annotators, annotator = coded(table["annotator"])
-    grade = _grades(table, rules)
+    grade = grade_codes(table, rules)
     pair = query * max(1, len(doc_ids)) + doc
-    last = _last(pair * max(1, len(annotators)) + annotator, table)
+    last = last_words(pair * max(1, len(annotators)) + annotator, table)
     last = last[grade[last] >= 0]
     pairs, of = np.unique(pair[last], return_inverse=True)
     who, by = np.unique(annotator[last], return_inverse=True)
@@ -128,7 +128,7 @@ def coded(column: pa.ChunkedArray) -> Coded:
     return Coded(whole.dictionary.take(order).to_pylist(), place[codes] if len(codes) else np.zeros(0, np.int64))
 
 
-def _grades(table: pa.Table, rules: Rules) -> Ints:
+def grade_codes(table: pa.Table, rules: Rules) -> Ints:
     """For each row its grade as an index into the rules' grades; -1 for "can't judge"."""
     index = {str(value): n for n, value in enumerate(rules.values)} | {CANT_JUDGE: -1}
     names, codes = coded(table["value"])
@@ -140,8 +140,8 @@ def _grades(table: pa.Table, rules: Rules) -> Ints:
     return np.array([index[name] for name in names], np.int64)[codes] if names else codes
 
 
-def _last(key: Ints, table: pa.Table) -> Ints:
-    """The rows, in the order of their keys, that are the last word of their key: by time, then annotation."""
+def last_words(key: Ints, table: pa.Table) -> Ints:
+    """The rows, in the order of their keys, that are the last said of their key: by time, then annotation."""
     order = np.argsort(key, kind="stable")
     same = key[order][1:] == key[order][:-1]
     if not same.any():

@@ -251,11 +251,15 @@ class Gates(_Section):
     coverage: Share | None = None
 
 
-ConsensusMethod = Literal["ordinal-dawid-skene", "dawid-skene", "majority", "median"]
+ConsensusMethod = Literal["ordinal-dawid-skene", "dawid-skene", "majority", "median", "fused"]
 
 
 class ConsensusSettings(_Section):
-    """How many votes become one grade. models: pseudonyms of annotators that are no people; theirs are not counted."""
+    """How many answers become one grade.
+
+    method: of grades alone, or `fused`: of grades, preferences and rankings together. models: pseudonyms of annotators
+    that are no people; nothing of theirs is counted.
+    """
 
     method: ConsensusMethod = "ordinal-dawid-skene"
     models: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from label_configs.errors import Mendable, Unreadable
 from label_configs.rules import CANT_JUDGE
 from store.judgments import Table
 from store.settings import ConsensusMethod, ConsensusSettings
+from sync import scale
 from sync.consensus import METHODS, consensus, disputes, estimate, grades
 from sync.dataset import load
 
@@ -139,7 +140,7 @@ def test_who_only_sends_predictions_off_is_a_model_until_they_change_one() -> No
 
 
 def test_the_settings_name_every_method() -> None:
-    assert set(get_args(ConsensusMethod)) == set(METHODS)
+    assert set(get_args(ConsensusMethod)) == {*METHODS, scale.METHOD}
     assert ConsensusSettings().method == "ordinal-dawid-skene"
     with pytest.raises(Mendable, match="no consensus method 'mean'") as refused:
         consensus([grade("q", "d", 1)], RULES, "mean")

@@ -1,4 +1,6 @@
-"""From many annotators' answers to one relevance per query and item. `METHODS` names the aggregators of grades."""
+"""From many annotators' grades to one relevance per query and item. `METHODS` names the ways; `sync.scale` has one more
+that takes preferences and rankings as well.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from sync.consensus.dawid_skene import dawid_skene
 from sync.consensus.majority import majority
 from sync.consensus.median import median
 from sync.consensus.ordinal_dawid_skene import ordinal_dawid_skene
-from sync.votes import Floats, Given, Votes, grades
+from sync.votes import Floats, Given, Ints, Votes, grades
 
 __all__ = ["METHODS", "Consensus", "Dispute", "Votes", "consensus", "disputes", "estimate", "grades"]
 
@@ -30,11 +32,15 @@ METHODS: Mapping[str, Aggregator] = {
 
 @dataclass(frozen=True)
 class Consensus:
-    """relevance by pair, and what was learned of each annotator: bias in grades, spread in grades."""
+    """relevance by pair, and what was learned of each annotator.
+
+    bias and spread: in grades. slip: share of answers that have nothing to do with the pair, near 1 for spam.
+    """
 
     relevance: tuple[Relevance, ...]
     bias: dict[str, float]
     spread: dict[str, float]
+    slip: dict[str, float]
 
 
 def consensus(
@@ -52,12 +58,12 @@ def consensus(
     """
     votes = grades(given, rules, models)
     found = estimate(votes, len(rules.values), method)
-    relevance = _relevance(votes, found, rules)
+    reached = _relevance(votes, found, rules)
     if verdicts:
         won = {(r.query_id, r.doc_id): r for r in consensus(verdicts, rules, "median", models=models).relevance}
-        merged = {(r.query_id, r.doc_id): r for r in relevance} | won
-        relevance = tuple(merged[pair] for pair in sorted(merged))
-    return Consensus(relevance, _named(votes, found.bias), _named(votes, found.spread))
+        merged = {(r.query_id, r.doc_id): r for r in reached} | won
+        reached = tuple(merged[pair] for pair in sorted(merged))
+    return Consensus(reached, _named(votes, found.bias), _named(votes, found.spread), _named(votes, found.slip))
 
 
 def estimate(votes: Votes, n_grades: int, method: str = DEFAULT) -> Estimate:
@@ -70,8 +76,14 @@ def estimate(votes: Votes, n_grades: int, method: str = DEFAULT) -> Estimate:
 
 
 def _relevance(votes: Votes, found: Estimate, rules: Rules) -> tuple[Relevance, ...]:
-    counts = np.bincount(votes.pair, minlength=len(votes.pairs)).tolist()
-    best, soft = found.posterior.argmax(axis=1).tolist(), np.round(found.posterior, 3).tolist()
+    return relevance(votes.pairs, found.posterior, np.bincount(votes.pair, minlength=len(votes.pairs)), rules)
+
+
+def relevance(
+    pairs: tuple[tuple[str, str], ...], posterior: Floats, answers: Ints, rules: Rules
+) -> tuple[Relevance, ...]:
+    """Records of what pairs come to: posterior of the grades, shape (pairs, grades), and the number of answers."""
+    best, soft = posterior.argmax(axis=1).tolist(), np.round(posterior, 3).tolist()
     return tuple(
         Relevance(
             query_id=query_id,
@@ -81,7 +93,7 @@ def _relevance(votes: Votes, found: Estimate, rules: Rules) -> tuple[Relevance, 
             confidence=chances[grade],
             votes=count,
         )
-        for (query_id, doc_id), grade, chances, count in zip(votes.pairs, best, soft, counts, strict=True)
+        for (query_id, doc_id), grade, chances, count in zip(pairs, best, soft, answers.tolist(), strict=True)
     )
 
 

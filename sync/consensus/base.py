@@ -15,12 +15,14 @@ TOLERANCE = 1e-6
 class Estimate:
     """What the votes come to. posterior: probability of each grade, shape (pairs, grades), pairs as in the votes.
 
-    bias and spread: of each annotator, in grades; none where the aggregator does not weigh annotators.
+    bias, spread and slip: of each annotator, the first two in grades, slip the share of answers that have nothing to do
+    with what was shown; none where the aggregator does not weigh annotators.
     """
 
     posterior: Floats
     bias: Floats | None = None
     spread: Floats | None = None
+    slip: Floats | None = None
 
 
 class Aggregator(Protocol):

@@ -16,26 +16,32 @@ from sync.votes import Floats, Ints, Votes
 
 _BIASES: Floats = np.asarray(np.linspace(-1.5, 1.5, 31), np.float64)
 _SPREADS: Floats = np.asarray(np.geomspace(0.2, 4.0, 16), np.float64)
-_SLIPS = np.array([0.001, 0.05, 0.2, 0.5, 0.8, 0.99])
+_SLIPS: Floats = np.array([0.001, 0.05, 0.2, 0.5, 0.8, 0.99])
 _PSEUDO = 2.0  # pairs of each grade that are taken for granted, so that in a small project a lone vote is believed
 _GRID = (len(_BIASES), len(_SPREADS), len(_SLIPS))
 
 
 def ordinal_dawid_skene(votes: Votes, n_grades: int) -> Estimate:
     """Posterior of the true grades, and each annotator's bias and spread from a grid of models."""
-    models, doubt, sums = _models(n_grades), _doubt(), Sums(votes, n_grades)
+    models, doubt = _models(n_grades), _doubt()
+    sums, shared = Sums(votes, n_grades), Sums(_shared(votes), n_grades)
     posterior = normalised(np.log(counts(votes, n_grades) + 0.1))
     chosen: Ints = np.zeros(len(votes.annotators), dtype=np.int64)
     for _ in range(ROUNDS):
         prior = (posterior.sum(axis=0) + _PSEUDO) / (posterior.sum() + _PSEUDO * n_grades)
-        said = sums.by_annotator(posterior).reshape(len(votes.annotators), -1)
+        said = shared.by_annotator(posterior).reshape(len(votes.annotators), -1)
         chosen = _centred((said @ models.reshape(len(models), -1).T + doubt).argmax(axis=1))
         fresh = normalised(np.log(prior) + sums.by_pair(models[chosen]))
         moved, posterior = float(np.abs(fresh - posterior).max()), fresh
         if moved < TOLERANCE:
             break
-    bias, spread, _ = np.unravel_index(chosen, _GRID)
-    return Estimate(posterior, _BIASES[bias], _SPREADS[spread])
+    bias, spread, slip = np.unravel_index(chosen, _GRID)
+    return Estimate(posterior, _BIASES[bias], _SPREADS[spread], _SLIPS[slip])
+
+
+def _shared(votes: Votes) -> Votes:
+    """The votes on pairs that have several: a lone one tells nothing of who gave it."""
+    return votes.of(np.bincount(votes.pair, minlength=len(votes.pairs)) > 1)
 
 
 def _centred(chosen: Ints) -> Ints:

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sync_world import RULES, grade, make_workspace
 from test_sync_scale import preference, ranked
@@ -82,6 +85,33 @@ def test_queries_that_only_the_prior_holds_together_are_named() -> None:
     (sentence,) = fuse(loose, RULES).apart
     assert sentence.startswith("query q: nobody compared")
     assert fuse([*loose, grade("q", "a", 3), grade("q", "c", 1)], RULES).apart == []
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Judgment]:
+    """Any mixture of grades, preferences, ties and confirmed rankings of a few items of two queries."""
+    doc, who, query = st.sampled_from("abcd"), st.sampled_from(["ada", "bob"]), st.sampled_from(["p", "q"])
+    said = [grade(*one) for one in draw(st.lists(st.tuples(query, doc, st.integers(0, 3), who), max_size=8))]
+    duels = st.tuples(doc, doc, who, st.sampled_from(["better", "tie", "neither"]), query)
+    said += [preference(*one) for one in draw(st.lists(duels, max_size=8)) if one[0] != one[1]]
+    orders = draw(st.lists(st.tuples(st.permutations("abcd"), who), max_size=3))
+    return said + [one for task, (order, by) in enumerate(orders) for one in ranked(task, "".join(order), by)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(answers(), st.randoms(use_true_random=False))
+def test_whatever_people_answer_has_one_scale_in_any_order(said: list[Judgment], random: Random) -> None:
+    numbered = [replace(one, annotation_id=n) if one.kind != "ranking" else one for n, one in enumerate(said)]
+    found = fuse(numbered, RULES)
+    assert np.isfinite(found.place).all()
+    assert (found.deviation > 0).all()
+    assert found.soft.sum(axis=1) == pytest.approx(np.ones(len(found.items)))
+    mixed = fuse(random.sample(numbered, len(numbered)), RULES)
+    assert mixed.items == found.items
+    assert mixed.place == pytest.approx(found.place, abs=1e-6)
+    for one in contradictions(numbered, RULES, below=0.5):
+        assert 0 <= one.chance < 0.5
+        assert one.annotator not in one.against
 
 
 class World:

@@ -19,7 +19,7 @@ from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Qrel, ScoredDoc
 from ls_retrieval.cli import app
 from sync import evaluation
-from sync.evaluation import Columns, Holed, compare, evaluate, judged, ndcg
+from sync.evaluation import Columns, Difference, Holed, compare, evaluate, judged, ndcg
 from sync.evaluation.measures import USUAL, measure
 from sync.evaluation.ranked import rank
 from sync.evaluation.runs import read
@@ -226,9 +226,9 @@ def test_the_significance_of_a_difference_is_that_of_scipys_permutation_test(n: 
 
 def test_equal_runs_do_not_differ() -> None:
     qrels, run = random_run(0)
-    one = evaluate(qrels, run, POSITIVE)
+    one = evaluate(qrels, run, POSITIVE, ["MRR@10", "recall@5", "mAP@R", "bpref"])
     for found in compare(one, one).values():
-        assert found is not None
+        assert isinstance(found, Difference)
         assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
@@ -269,8 +269,24 @@ def test_evaluate_shows_the_pre_ranking_and_runs_beside_it(tmp_path: Path) -> No
     found = json.loads(said.output)
     assert list(found["runs"]) == ["better.trec"]
     assert found["runs"]["better.trec"]["judged@10"]["value"] == 1
+    assert found["ranked"] == {"better.trec": 1}
     assert found["against"]["name"] == "pre-ranking"
-    assert found["against"]["differences"]["better.trec"]["nDCG@10"]["queries"] == 2
+    difference = found["against"]["differences"]["better.trec"]
+    assert difference["MRR@10"]["queries"] == 1  # the other query has no positive
+    assert difference["nDCG@10"]["ndcg"]["queries"] == 2
+    assert difference["nDCG@10"]["judged"] == pytest.approx(5 / 6)
+
+    said = CliRunner().invoke(app, [*command, "--run", str(better), "--against", "pre-ranking"])
+    assert "1 of 2" in said.output
+    assert "with holes (judged@10 83%)" in said.output
+
+
+def test_nothing_is_evaluated_where_nothing_is_judged(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, labelled=False)
+    for option in ([], ["--split", "test"]):
+        said = CliRunner().invoke(app, ["evaluate", "-w", str(workspace.root), *option])
+        assert isinstance(said.exception, Mendable)
+        assert "is judged yet" in said.exception.what
 
 
 def test_a_run_of_other_queries_is_refused(tmp_path: Path) -> None:

@@ -15,10 +15,24 @@ from sync.evaluation.ranked import Columns, Ranked, rank
 from sync.evaluation.statistics import Difference, Interval, difference, interval
 from sync.votes import Floats
 
-__all__ = ["USUAL", "Columns", "Difference", "Evaluation", "Interval", "compare", "evaluate", "judged", "ndcg", "shown"]
+__all__ = [
+    "USUAL",
+    "Columns",
+    "Difference",
+    "Evaluation",
+    "Holed",
+    "HoledDifference",
+    "Interval",
+    "compare",
+    "evaluate",
+    "judged",
+    "ndcg",
+    "shown",
+]
 
 ENOUGH = 0.95
 """judged@10 below which an nDCG means little, and is not shown alone."""
+_HOLED = "nDCG@"
 
 
 class Holed(NamedTuple):
@@ -37,9 +51,13 @@ class Holed(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's values: by measure one a query, NaN where a query says nothing, and their means."""
+    """A run's values: by measure one a query, NaN where a query says nothing, and their means.
+
+    queries: that have judgments; ranked: how many of them the run ranks anything for.
+    """
 
     queries: Sequence[str]
+    ranked: int
     values: Mapping[str, Floats]
     means: Mapping[str, Interval | Holed | None]
     judged10: float | None
@@ -69,12 +87,28 @@ def evaluate(
     means: dict[str, Interval | Holed | None] = {name: interval(of, seed) for name, of in values.items()}
     if share is not None and share < ENOUGH:
         means |= _holed(ranked, means, share, seed)
-    return Evaluation(ranked.queries, values, means, share)
+    return Evaluation(ranked.queries, len(np.unique(ranked.query)), values, means, share)
 
 
-def compare(one: Evaluation, other: Evaluation, seed: int = 0) -> dict[str, Difference | None]:
+class HoledDifference(NamedTuple):
+    """A difference of nDCGs of which at least one has holes: it stands beside the lower of their judged@10."""
+
+    ndcg: Difference
+    judged: float
+
+    def __str__(self) -> str:
+        return f"{_told(self.ndcg)}, with holes (judged@10 {self.judged:.0%})"
+
+
+def compare(one: Evaluation, other: Evaluation, seed: int = 0) -> dict[str, Difference | HoledDifference | None]:
     """By measure how much better one run is than another on the same qrels."""
-    return {name: difference(of, other.values[name], seed) for name, of in one.values.items()}
+    found: dict[str, Difference | HoledDifference | None] = {}
+    least = min((e.judged10 for e in (one, other) if e.judged10 is not None), default=1.0)
+    for name, of in one.values.items():
+        between = difference(of, other.values[name], seed)
+        holed = between is not None and least < ENOUGH and name.startswith(_HOLED)
+        found[name] = HoledDifference(between, least) if between is not None and holed else between
+    return found
 
 
 def ndcg(qrels: Sequence[Qrel], run: Sequence[ScoredDoc], k: int = 10) -> float | None:
@@ -87,11 +121,17 @@ def judged(qrels: Sequence[Qrel], run: Sequence[ScoredDoc], k: int = 10) -> floa
     return _mean(judged_share(rank(qrels, run), k))
 
 
-def shown(mean: Interval | Holed | None) -> str:
-    """A mean for people."""
-    if mean is None:
+def shown(value: Interval | Holed | Difference | HoledDifference | None) -> str:
+    """A mean or a difference for people."""
+    if value is None:
         return "not measurable"
-    return str(mean) if isinstance(mean, Holed) else f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})"
+    if isinstance(value, Difference):
+        return _told(value)
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})" if isinstance(value, Interval) else str(value)
+
+
+def _told(one: Difference) -> str:
+    return f"{one.value:+.3f} ({one.low:+.3f} to {one.high:+.3f}), p {one.p:.3f}"
 
 
 def _holed(
@@ -100,7 +140,7 @@ def _holed(
     beside = interval(measure("bpref")(ranked), seed)
     found: dict[str, Interval | Holed | None] = {}
     for name, mean in means.items():
-        if name.startswith("nDCG@") and isinstance(mean, Interval):
+        if name.startswith(_HOLED) and isinstance(mean, Interval):
             found[name] = Holed(mean, share, beside)
     return found
 

@@ -1,7 +1,7 @@
 """A run beside the qrels, as columns: what every measure reads."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -36,18 +36,33 @@ def columns(rows: Sequence[Qrel] | Sequence[ScoredDoc] | Columns) -> Columns:
 class Ranked:
     """The rows of a run for the queries that have judgments, by query, the best first.
 
-    queries: query_ids, of which the columns hold the places. query, rank (from 0) and grade (UNJUDGED where there is
-    none): of each row of the run. of, ideal: query and grade of each judgment, the highest of a query first.
-    positive: the grades that count as relevant, where a measure knows only that.
+    queries: query_ids, of which the columns hold the places. query, rank (from 0) and pair: of each row of the run.
+    known: pairs that were judged, in their order, and their grades. of, ideal: query and grade of each judgment, the
+    highest of a query first. positive: the grades that count as relevant, where a measure knows only that.
     """
 
     queries: list[str]
     query: Ints
     rank: Ints
-    grade: Ints
+    pair: Ints
+    known: tuple[Ints, Ints]
     of: Ints
     ideal: Ints
     positive: frozenset[int]
+
+    def top(self, k: int) -> "Ranked":
+        """The first k of every query."""
+        there = np.flatnonzero(self.rank < k)
+        return replace(self, query=self.query[there], rank=self.rank[there], pair=self.pair[there])
+
+    @cached_property
+    def grade(self) -> Ints:
+        """Of each row its grade; UNJUDGED where there is none."""
+        pairs, grades = self.known
+        if not len(pairs):
+            return np.full(len(self.pair), UNJUDGED)
+        at = np.maximum(np.searchsorted(pairs, self.pair, side="right") - 1, 0)
+        return np.where(pairs[at] == self.pair, grades[at], UNJUDGED)
 
     @cached_property
     def relevant(self) -> Bools:
@@ -108,15 +123,17 @@ def rank(
         query, doc, score = query[query >= 0], doc[query >= 0], score[query >= 0]
     order = _order(query, score, doc)
     query, doc = query[order], doc[order]
-    by_grade = np.lexsort((-known.value, of))
-    grade = known.value.astype(np.int64)
+    grade, pairs = known.value.astype(np.int64), of * width + found[:n]
+    by_pair = np.argsort(pairs, kind="stable")
+    by_grade = _falling(of, grade)
     return Ranked(
         queries=[queries[code] for code in judged],
         query=query,
         rank=_places(query),
-        grade=_looked_up(of * width + found[:n], grade, query * width + doc),
-        of=of[by_grade],
-        ideal=grade[by_grade],
+        pair=query * width + doc,
+        known=(pairs[by_pair], grade[by_pair]),
+        of=by_grade[0],
+        ideal=by_grade[1],
         positive=frozenset(positive),
     )
 
@@ -145,10 +162,9 @@ def _places(query: Ints) -> Ints:
     return np.asarray(np.arange(len(query)) - np.repeat(first, np.diff(np.append(first, len(query)))))
 
 
-def _looked_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """The value of each wanted key, the last one given for it; UNJUDGED where there is none."""
-    if not len(keys):
-        return np.full(len(wanted), UNJUDGED)
-    order = np.argsort(keys, kind="stable")
-    at = np.maximum(np.searchsorted(keys[order], wanted, side="right") - 1, 0)
-    return np.where(keys[order][at] == wanted, values[order][at], UNJUDGED)
+def _falling(query: Ints, grade: Ints) -> tuple[Ints, Ints]:
+    """Queries and grades, by query, the highest grade first."""
+    low, high = (int(end) for end in (grade.min(initial=0), grade.max(initial=0)))
+    keys = np.sort(query * (high - low + 1) + (high - grade))
+    of, below = np.divmod(keys, high - low + 1)
+    return of, high - below

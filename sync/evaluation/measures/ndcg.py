@@ -14,7 +14,8 @@ def ndcg(ranked: Ranked, k: int) -> Floats:
     first = np.concatenate([[0], np.cumsum(ranked.n_judged)])[:-1]
     best_rank = np.arange(len(ranked.of)) - first[ranked.of]
     best = np.bincount(ranked.of, _gains(ranked.ideal, best_rank, k), minlength=len(ranked.queries))
-    return share(ranked.total(_gains(ranked.grade, ranked.rank, k)), best)
+    top = ranked.top(k)
+    return share(top.total(_gains(top.grade, top.rank, k)), best)
 
 
 def _gains(grade: Ints, rank: Ints, k: int) -> Floats:

@@ -6,4 +6,5 @@ from sync.votes import Floats
 
 def recall(ranked: Ranked, k: int) -> Floats:
     """Relevant items among the first k, of all relevant ones that are known."""
-    return ranked.per_relevant(ranked.total(ranked.relevant & (ranked.rank < k)))
+    top = ranked.top(k)
+    return top.per_relevant(top.total(top.relevant))

@@ -1,5 +1,9 @@
 """Agreement: how far annotators say the same."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
-from sync_world import RULES, grade
+from sync_world import RULES, grade, make_workspace
 from voters import crowd, votes_of
 
 from label_configs.records import Item, Judgment, Query
@@ -264,3 +268,11 @@ def test_a_model_has_no_part_in_agreement() -> None:
     assert found.ordinal is not None
     assert found.ordinal.value == 1
     assert found.kappa == 1
+
+
+def test_the_example_of_the_page_runs_as_it_stands(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "quality.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page[: page.index("## Consensus")], re.DOTALL)
+    make_workspace(tmp_path / "photos")
+    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, text=True, capture_output=True, check=True)
+    assert done.stdout.startswith("Alpha(value=0.68")

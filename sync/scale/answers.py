@@ -4,7 +4,7 @@ A person sees an item with one and the same noise, whatever the form: grades by 
 other with a difference of spread * sqrt(2), which makes the odds of comparisons and rankings e^(1.28 / spread) a grade.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from label_configs.rules import Rules
 from sync.consensus import estimate
+from sync.consensus.base import Estimate
 from sync.orders import Pairs, preferences, rankings
 from sync.scale.compared import Compared
 from sync.scale.evidence import Evidence, Prior, Together
@@ -95,51 +96,36 @@ def gather(given: Given, rules: Rules, models: Collection[str] = ()) -> Answers:
     compared, ranked = preferences(given, models), rankings(given, models, ("ranking", "choice"))
     items = tuple(sorted({*votes.pairs, *compared.items, *ranked.items}))
     names = tuple(sorted({*votes.annotators, *compared.annotators, *ranked.annotators}))
-    item_of, name_of = {item: n for n, item in enumerate(items)}, {name: n for n, name in enumerate(names)}
-
-    def places(some: Pairs) -> Ints:
-        return np.array([item_of[one] for one in some], np.int64)
-
-    def who(some: tuple[str, ...]) -> Ints:
-        return np.array([name_of[one] for one in some], np.int64)
-
+    item, who = _coder(items), _coder(names)
+    in_pairs, in_rankings = item(compared.items), item(ranked.items)
     found = estimate(votes, len(rules.values))
-    people = _people(names, who(votes.annotators), found.bias, found.spread, found.slip)
     usual = votes.grade if len(votes.grade) else np.arange(len(rules.values))
+    voter, chooser, ranker = (who(one.annotators)[one.annotator] for one in (votes, compared, ranked))
     return Answers(
         items=items,
         n_grades=len(rules.values),
-        people=people,
-        graded=np.array([places(votes.pairs)[votes.pair], votes.grade, who(votes.annotators)[votes.annotator]]),
-        compared=np.array(
-            [
-                places(compared.items)[compared.better],
-                places(compared.items)[compared.other],
-                compared.tie,
-                who(compared.annotators)[compared.annotator],
-            ]
-        ),
-        ranked=np.array(
-            [
-                ranked.ranking,
-                ranked.rank,
-                places(ranked.items)[ranked.item],
-                who(ranked.annotators)[ranked.annotator][ranked.ranking],
-            ]
-        ),
+        people=_people(names, who(votes.annotators), found),
+        graded=np.array([item(votes.pairs)[votes.pair], votes.grade, voter]),
+        compared=np.array([in_pairs[compared.better], in_pairs[compared.other], compared.tie, chooser]),
+        ranked=np.array([ranked.ranking, ranked.rank, in_rankings[ranked.item], ranker[ranked.ranking]]),
         mean=float(usual.mean()),
         deviation=max(0.5, float(usual.std())),
     )
 
 
-def _people(
-    names: tuple[str, ...], known: Ints, bias: Floats | None, spread: Floats | None, slip: Floats | None
-) -> People:
+def _coder(names: Sequence[Hashable]) -> Callable[[Sequence[Hashable]], Ints]:
+    """A function from some of the names to their places."""
+    places = {name: n for n, name in enumerate(names)}
+    return lambda some: np.array([places[one] for one in some], np.int64)
+
+
+def _people(names: tuple[str, ...], known: Ints, found: Estimate) -> People:
     """What grades told of the known annotators; of the others that they are like most."""
-    if bias is None or spread is None or slip is None:
-        return People(names, np.zeros(len(names)), np.full(len(names), _SPREAD), np.ones(len(names)), _SPREAD)
-    careful = slip < 0.5
-    typical = float(np.median(spread[careful])) if careful.any() else _SPREAD
-    all_bias, all_spread, weight = np.zeros(len(names)), np.full(len(names), typical), np.ones(len(names))
-    all_bias[known], all_spread[known], weight[known] = bias, spread, 1.0 - slip
-    return People(names, all_bias, all_spread, weight, typical)
+    n = len(names)
+    if found.bias is None or found.spread is None or found.slip is None:
+        return People(names, np.zeros(n), np.full(n, _SPREAD), np.ones(n), _SPREAD)
+    careful = found.slip < 0.5
+    typical = float(np.median(found.spread[careful])) if careful.any() else _SPREAD
+    bias, spread, weight = np.zeros(n), np.full(n, typical), np.ones(n)
+    bias[known], spread[known], weight[known] = found.bias, found.spread, 1.0 - found.slip
+    return People(names, bias, spread, weight, typical)

@@ -79,6 +79,14 @@ class PicturesName(StrEnum):
     thumbnails = "thumbnails"
 
 
+class SplitName(StrEnum):
+    """Parts of the queries."""
+
+    train = "train"
+    dev = "dev"
+    test = "test"
+
+
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.")]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -368,6 +376,34 @@ def report(
     if json_file:
         files.write(json_file, json.dumps(figures, indent=1) + "\n")
     tables.show(figures)
+
+
+@app.command()
+def evaluate(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    run: Annotated[
+        list[Path] | None, typer.Option(help="A TREC run file; repeatable. The pools' pre-ranking without it.")
+    ] = None,
+    against: Annotated[str, typer.Option(help="A run file to compare with, or `pre-ranking`.")] = "",
+    measures: Annotated[str, typer.Option(help="Names with commas between, in place of the usual ones.")] = "",
+    split: Annotated[SplitName | None, typer.Option(help="Only the queries of that split.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure runs on the collected judgments, with intervals, and compare them query by query.
+
+    Example: ls-retrieval evaluate -w photos --run new.trec --against pre-ranking --measures nDCG@10,mAP@R
+    """
+    from ls_retrieval import evaluating
+    from sync.evaluation import USUAL
+
+    names = [name.strip() for name in measures.split(",")] if measures else list(USUAL)
+    opened = _workspace(workspace)
+    done = evaluating.run(opened, project, run or [], against, names, split.value if split else None)
+    if as_json:
+        typer.echo(json.dumps(evaluating.as_json(done)))
+    else:
+        evaluating.show(done)
 
 
 @app.command()

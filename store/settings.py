@@ -253,6 +253,20 @@ class Gates(_Section):
     coverage: Share | None = None
 
 
+ConsensusMethod = Literal["ordinal-dawid-skene", "dawid-skene", "majority", "median", "fused"]
+
+
+class ConsensusSettings(_Section):
+    """How many answers become one grade.
+
+    method: of grades alone, or `fused`: of grades, preferences and rankings together. models: pseudonyms of annotators
+    that are no people; nothing of theirs is counted.
+    """
+
+    method: ConsensusMethod = "ordinal-dawid-skene"
+    models: tuple[str, ...] = ()
+
+
 class Splits(_Section):
     """Shares of the queries, by hash of query_id; the rest is `train`."""
 
@@ -318,6 +332,7 @@ class Settings(_Section):
     corpus: Corpus = Corpus()
     media: Media = Media()
     gates: Gates = Gates()
+    consensus: ConsensusSettings = ConsensusSettings()
     splits: Splits = Splits()
     export: Export = Export()
     projects: dict[str, Project] = {}

@@ -14,7 +14,7 @@ from store.mappings import Mapped
 from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
-from sync import splits
+from sync import scale, splits
 from sync.consensus import Consensus, consensus
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
@@ -50,7 +50,10 @@ class Dataset:
     @cached_property
     def consensus(self) -> Consensus:
         """Relevance by pair, and what was learned of the annotators."""
-        return consensus(self.judgments, self.rules)
+        chosen = self.settings.consensus
+        if chosen.method == scale.METHOD:
+            return scale.consensus(self.judgments, self.rules, chosen.models)
+        return consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:

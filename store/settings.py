@@ -126,10 +126,10 @@ class PoolSettings(_Section):
     """How the candidates of a query are chosen. Depth counts all of them.
 
     max_depth: depth of the most ambiguous query's pool; none: every pool is of `depth`. audit_near, audit_beyond: draws
-    from what was ranked and not shown, near the cut and beyond. near_duplicate: cosine from which one item stands for
-    another. diversity: 0 takes the best, 1 the most different. strata: metadata by which random draws are spread, the
-    first that an item has. top_up: candidates of a later round at most. gold_share: of the pools, those with a hidden control; planted: of these,
-    those whose control is an item far from the query.
+    from what was ranked and not shown, near the cut and beyond. gold_share: of the pools, those with a hidden control;
+    planted: of the controls, those that are an item far from the query. near_duplicate: cosine from which one item
+    stands for another. diversity: 0 takes the best, 1 the most different. strata: metadata by which random draws are
+    spread, the first that an item has. top_up: candidates of a later round at most.
     """
 
     depth: Annotated[int, Field(ge=2)] = 16
@@ -272,7 +272,7 @@ class Quality(_Section):
     votes: Annotated[int, Field(ge=2)] = 3
     confidence: Share = 0.95
     per_grade: Annotated[int, Field(ge=1)] = 20
-    evidence: Annotated[float, Field(gt=1)] = 50.0
+    evidence: Annotated[float, Field(gt=1)] = 10.0
     seconds: Annotated[float, Field(ge=0)] = 0.7
     untouched: Share = 0.5
     few: Annotated[int, Field(ge=1)] = 5

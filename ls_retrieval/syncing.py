@@ -137,7 +137,7 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
 def _inputs(workspace: Workspace) -> object:
     """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
     folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
-    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries)
+    single = (workspace.rules_path, workspace.settings_path, workspace.gold, workspace.corpus, workspace.queries)
     paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
 

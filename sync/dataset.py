@@ -1,21 +1,23 @@
 """Everything that formats, report and gates look at, gathered once: a pure view of a workspace's files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import mappings, pools, times
+from store import gold, mappings, pools, times
+from store.gold import Gold
 from store.judgments import Table
 from store.mappings import Mapped
 from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
-from sync import splits
+from sync import adjudication, splits
 from sync.consensus import Consensus, consensus
+from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
 
@@ -32,7 +34,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules."""
+    """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules.
+
+    verdicts: answers of the projects that adjudicate this one. gold: pairs whose grade is known.
+    """
 
     name: str
     rules: Rules
@@ -46,11 +51,18 @@ class Dataset:
     mapped: Sequence[Mapped]
     state: State
     frozen: Frozen | None = None
+    verdicts: Sequence[Judgment] = ()
+    gold: Mapping[tuple[str, str], Gold] = field(default_factory=dict)
 
     @cached_property
     def consensus(self) -> Consensus:
-        """Relevance by pair, and what was learned of the annotators."""
-        return consensus(self.judgments, self.rules)
+        """Relevance by pair, and what was learned of the annotators. What was adjudicated is as it was decided."""
+        return adjudication.decided(consensus(self.judgments, self.rules), self.verdicts, self.rules)
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The answers to gold among the judgments."""
+        return answers(self.judgments, self.pools, self.gold, self.rules)
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:
@@ -64,8 +76,8 @@ class Dataset:
 
     @cached_property
     def trainable(self) -> Mapping[str, list[Relevance]]:
-        """By query_id what may reach training: relevance whose pair was no control, in whose text and medium nothing
-        is at odds, and whose item answers no query of a later split; hardest to tell first.
+        """By query_id what may reach training: relevance whose pair is no gold, in whose text and medium nothing is at
+        odds, and whose item answers no query of a later split; hardest to tell first.
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
@@ -82,8 +94,8 @@ class Dataset:
 
     @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
-        """By pair what people said beside its grade."""
-        return said(self.judgments, self.rules)
+        """By pair what people said beside its grade, judges too."""
+        return said([*self.judgments, *self.verdicts], self.rules)
 
     @cached_property
     def twins(self) -> Mapping[str, str]:
@@ -98,7 +110,8 @@ class Dataset:
     def _shown(self) -> list[Relevance]:
         """Relevance of pairs that measure neither annotators nor pools, and that are not dissonant."""
         rows = ((r, self.candidates.get((r.query_id, r.doc_id))) for r in self.consensus.relevance)
-        return [r for r, c in rows if c and c.role not in UNTRAINED and not self.dissonant(r)]
+        trained = [r for r, c in rows if c and c.role not in UNTRAINED and (r.query_id, r.doc_id) not in self.gold]
+        return [r for r in trained if not self.dissonant(r)]
 
     def dissonant(self, r: Relevance) -> bool:
         """Whether a positive holds in another than the literal sense for most who answered."""
@@ -129,9 +142,11 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     queries = {q.query_id: q for q in workspace.read_queries().records}
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
-    table, at = Table(workspace.judgments / str(chosen.id)), as_of or State(*2 * (times.END,))
-    made = pools.load(workspace.pools, at.pools).values()
-    given = table.current(at.judgments)
+    folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
+    judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
+    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges)]
+    made = pools.load(folder, at.pools).values()
+    given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
     judgments, mapped = mappings.bring(given, rules, settings.mappings, workspace.rules_of)
     return Dataset(
@@ -142,11 +157,13 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         items=items,
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
-        run=pools.run(workspace.pools, fits, at.pools),
-        judgments=judgments,
+        run=pools.run(folder, fits, at.pools),
+        judgments=[j for j in judgments if j.project not in judges],
         mapped=mapped,
         frozen=_frozen(workspace, queries),
-        state=State(table.latest(at.judgments), pools.newest(workspace.pools, at.pools)),
+        state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
+        verdicts=[j for j in judgments if j.project in judges],
+        gold=gold.load(workspace.gold, rules),
     )
 
 

@@ -256,7 +256,7 @@ class Gates(_Section):
 class Quality(_Section):
     """How annotators are looked at. docs/gold.md says what each figure means.
 
-    pass: share of the gold answers of a qualification that have to be right. tasks: how many it has.
+    pass: share of right answers from which a qualification that is made now is passed. tasks: how many it has.
     votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most.
     evidence: how many times likelier the answers to gold are from somebody who does not look at them than from a
     careful annotator, to be flagged; of the careful at most 1 in so many is. seconds: median for a judgment below which
@@ -311,6 +311,7 @@ class Project(_Section):
     """One Label Studio project on this workspace. votes: annotations wanted per task.
 
     domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides.
+    pass_mark: share of right answers from which a qualification is passed.
     """
 
     id: int
@@ -322,11 +323,14 @@ class Project(_Section):
     purpose: Purpose = "main"
     domain: str = ""
     adjudicates: str = ""
+    pass_mark: Share | None = None
 
     @model_validator(mode="after")
-    def _decides_for_one(self) -> Self:
+    def _has_what_its_purpose_needs(self) -> Self:
         if (self.purpose == "adjudication") != bool(self.adjudicates):
             raise ValueError("purpose = 'adjudication' and adjudicates = 'NAME' go together")
+        if (self.purpose == "qualification") != (self.pass_mark is not None):
+            raise ValueError("purpose = 'qualification' and pass_mark go together")
         return self
 
 
@@ -408,7 +412,7 @@ def starter() -> str:
 def add_project(path: Path, name: str, project: Project) -> None:
     """Append a project's section to settings.toml; the rest of the file stays as somebody wrote it."""
     values = project.model_dump()
-    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value != ""]
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value not in ("", None)]
     key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
     section = "\n".join(["", f"[projects.{key}]", *lines, ""])
     there = path.read_bytes()

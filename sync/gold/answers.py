@@ -4,7 +4,7 @@ Gold is what a pool shows as a control. Of an annotator's answers to one pair th
 Whoever voted on a pair before it became gold by consensus is not measured by it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -31,12 +31,19 @@ class Answer(NamedTuple):
 
 
 def answers(
-    judgments: Sequence[Judgment], pools: Collection[Pool], gold: Mapping[Pair, Gold], rules: Rules
+    judgments: Sequence[Judgment],
+    pools: Collection[Pool],
+    gold: Mapping[Pair, Gold],
+    rules: Rules,
+    made_by: Iterable[Judgment] = (),
 ) -> list[Answer]:
-    """The answers to gold among the judgments, in the order in which they were given."""
+    """The answers to gold among the judgments, in the order in which they were given.
+
+    made_by: judgments of other projects, some of which made the gold.
+    """
     shown = _Shown(pools)
     graded = [j for j in judgments if j.kind == "grade"]
-    makers = {(j.annotator, j.query_id, j.doc_id) for j in graded if not shown.as_control(j)}
+    makers = makers_of([*graded, *made_by], pools)
     found: dict[tuple[str, Pair], Answer] = {}
     for j in sorted(graded, key=lambda j: (j.updated_at, j.annotation_id)):
         pair, control = (j.query_id, j.doc_id), shown.as_control(j)
@@ -48,6 +55,12 @@ def answers(
             right = is_right(int(j.value), expected, rules)
             found[j.annotator, pair] = Answer(j.annotator, *pair, int(j.value), expected, right)
     return list(found.values())
+
+
+def makers_of(judgments: Iterable[Judgment], pools: Collection[Pool]) -> set[tuple[str, str, str]]:
+    """Annotator, query_id and doc_id of every grade that was no answer to a control."""
+    shown = _Shown(pools)
+    return {(j.annotator, j.query_id, j.doc_id) for j in judgments if j.kind == "grade" and not shown.as_control(j)}
 
 
 def is_right(grade: int, expected: frozenset[int], rules: Rules) -> bool:

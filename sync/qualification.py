@@ -1,0 +1,116 @@
+"""A project of gold tasks, and who passed it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, TypedDict
+
+from label_configs.records import Candidate, Judgment, Pool
+from store.pools import Fitting
+from store.settings import Quality
+from sync.dataset import Dataset
+from sync.gold.annotators import Accuracy, accuracy
+from sync.gold.answers import FROM_FILE, PLANTED, Pair, answers, makers_of
+from sync.gold.choice import rotated
+
+State = Literal["passed", "failed", "not done"]
+POSITIVE = "positive"
+"""The kind of known positives: their grade is not known."""
+
+
+class Missed(TypedDict):
+    """A gold answer that was not right: what an annotator may be told afterwards."""
+
+    query_id: str
+    doc_id: str
+    grade: int
+    expected: list[int]
+
+
+class Result(Accuracy):
+    """How one annotator did. of: the answers that are wanted of them."""
+
+    of: int
+    state: State
+    missed: list[Missed]
+
+
+class Qualification(TypedDict):
+    """A qualification as it stands. by pseudonym."""
+
+    project: str
+    tasks: int
+    pass_mark: float
+    annotators: dict[str, Result]
+
+
+def known(data: Dataset, fits: Fitting) -> dict[Pair, Candidate]:
+    """What can be asked: gold of the file, what was planted in pools, known positives; as the controls that they are.
+
+    fits: what is of the project's modalities and domain.
+    """
+    found = {
+        (q.query_id, doc_id): Candidate(doc_id=doc_id, source="known-positive", role="control", reason=POSITIVE)
+        for q in data.queries.values()
+        for doc_id in q.positives
+    }
+    planted = {pair: c for pair, c in data.candidates.items() if c.role == "control" and c.source == PLANTED}
+    found |= {pair: Candidate(doc_id=pair[1], source=PLANTED, role="control", reason=PLANTED) for pair in planted}
+    found |= {
+        pair: Candidate(
+            doc_id=pair[1], source=f"{FROM_FILE}{gold.origin}", role="control", reason=f"grade {gold.grade}"
+        )
+        for pair, gold in data.gold.items()
+    }
+    return {pair: c for pair, c in sorted(found.items()) if fits(*pair)}
+
+
+def pools(there: Mapping[Pair, Candidate], earlier: Collection[Pool], quality: Quality, seed: int = 0) -> list[Pool]:
+    """The pools that are missing: as many pairs as tasks are wanted, balanced over what is known of them."""
+    asked = {(pool.query_id, c.doc_id) for pool in earlier for c in pool.candidates}
+    last = Counter[str]()
+    for pool in earlier:
+        last[pool.query_id] = max(last[pool.query_id], pool.round)
+    fresh = {pair: c.reason for pair, c in there.items() if pair not in asked}
+    chosen: dict[str, list[Candidate]] = {}
+    for query_id, doc_id in rotated(fresh, Counter(), max(0, quality.tasks - len(asked)), seed):
+        chosen.setdefault(query_id, []).append(there[query_id, doc_id])
+    return [
+        Pool(query_id=q, candidates=tuple(of), encoder="", index="", seed=seed, round=last[q] + 1).shuffled()
+        for q, of in sorted(chosen.items())
+    ]
+
+
+def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> dict[str, Result]:
+    """By pseudonym, everybody who answered.
+
+    elsewhere: the projects whose judgments may have made the gold: who voted on a pair there is not measured by it.
+    """
+    made_by = [j for other in elsewhere for j in other.judgments]
+    shown = [pool for one in (data, *elsewhere) for pool in one.pools]
+    given = answers(data.judgments, shown, data.gold, data.rules, made_by)
+    asked = {(pool.query_id, c.doc_id) for pool in data.pools for c in pool.candidates}
+    people = {j.annotator for j in data.judgments if j.annotator}
+    excused = _excused(made_by, shown, data, asked)
+    found = {}
+    for who in sorted(people):
+        own = [a for a in given if a.annotator == who]
+        of, measured = len(asked) - excused[who], accuracy(own)
+        missed = [
+            Missed(query_id=a.query_id, doc_id=a.doc_id, grade=a.grade, expected=sorted(a.expected))
+            for a in own
+            if not a.right
+        ]
+        found[who] = Result(**measured, of=of, state=_state(measured, of, pass_mark), missed=missed)
+    return found
+
+
+def _excused(made_by: Iterable[Judgment], shown: Collection[Pool], data: Dataset, asked: set[Pair]) -> Counter[str]:
+    """How many of the pairs each annotator helped to make gold of."""
+    by_consensus = {pair for pair in asked if pair in data.gold and data.gold[pair].origin == "consensus"}
+    return Counter(who for who, *pair in makers_of(made_by, shown) if tuple(pair) in by_consensus)
+
+
+def _state(measured: Accuracy, of: int, pass_mark: float) -> State:
+    if measured["answers"] < of or measured["accuracy"] is None:
+        return "not done"
+    return "passed" if measured["accuracy"] >= pass_mark else "failed"

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
-from label_configs.records import Candidate, Judgment, Pool
+from label_configs.records import Candidate, Pool
 from store.pools import Fitting
 from store.settings import Quality
 from sync.dataset import Dataset
 from sync.gold.annotators import Accuracy, accuracy
-from sync.gold.answers import FROM_FILE, PLANTED, Pair, answers, makers_of
+from sync.gold.answers import FROM_FILE, PLANTED, Maker, Pair, answers, makers_of
 from sync.gold.choice import rotated
 
 State = Literal["passed", "failed", "not done"]
@@ -85,12 +85,11 @@ def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> di
 
     elsewhere: the projects whose judgments may have made the gold: who voted on a pair there is not measured by it.
     """
-    made_by = [j for other in elsewhere for j in other.judgments]
-    shown = [pool for one in (data, *elsewhere) for pool in one.pools]
-    given = answers(data.judgments, shown, data.gold, data.rules, made_by)
+    makers = {maker for other in elsewhere for maker in makers_of(other.judgments, other.pools)}
+    given = answers(data.judgments, data.pools, data.gold, data.rules, makers)
     asked = {(pool.query_id, c.doc_id) for pool in data.pools for c in pool.candidates}
     people = {j.annotator for j in data.judgments if j.annotator}
-    excused = _excused(made_by, shown, data, asked)
+    excused = _excused(makers, data, asked)
     found = {}
     for who in sorted(people):
         own = [a for a in given if a.annotator == who]
@@ -104,10 +103,10 @@ def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> di
     return found
 
 
-def _excused(made_by: Iterable[Judgment], shown: Collection[Pool], data: Dataset, asked: set[Pair]) -> Counter[str]:
+def _excused(makers: Iterable[Maker], data: Dataset, asked: set[Pair]) -> Counter[str]:
     """How many of the pairs each annotator helped to make gold of."""
     by_consensus = {pair for pair in asked if pair in data.gold and data.gold[pair].origin == "consensus"}
-    return Counter(who for who, *pair in makers_of(made_by, shown) if tuple(pair) in by_consensus)
+    return Counter(who for who, *pair in makers if tuple(pair) in by_consensus)
 
 
 def _state(measured: Accuracy, of: int, pass_mark: float) -> State:

@@ -4,7 +4,7 @@ Gold is what a pool shows as a control. Of an annotator's answers to one pair th
 Whoever voted on a pair before it became gold by consensus is not measured by it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from store.gold import Gold
 
 Pair = tuple[str, str]
 """query_id and doc_id."""
+Maker = tuple[str, str, str]
+"""An annotator, and the query_id and doc_id that they graded."""
 PLANTED = "planted"
 FROM_FILE = "gold:"
 """How the source of a control begins that `gold.tsv` knows or knew."""
@@ -35,15 +37,15 @@ def answers(
     pools: Collection[Pool],
     gold: Mapping[Pair, Gold],
     rules: Rules,
-    made_by: Iterable[Judgment] = (),
+    makers: Set[Maker] = frozenset(),
 ) -> list[Answer]:
     """The answers to gold among the judgments, in the order in which they were given.
 
-    made_by: judgments of other projects, some of which made the gold.
+    makers: whoever else made the gold, in other projects.
     """
     shown = _Shown(pools)
     graded = [j for j in judgments if j.kind == "grade"]
-    makers = makers_of([*graded, *made_by], pools)
+    made = makers | makers_of(graded, pools)
     found: dict[tuple[str, Pair], Answer] = {}
     for j in sorted(graded, key=lambda j: (j.updated_at, j.annotation_id)):
         pair, control = (j.query_id, j.doc_id), shown.as_control(j)
@@ -51,14 +53,14 @@ def answers(
             continue
         known = gold.get(pair)
         expected = _expected(control, known, rules)
-        if expected and not (_agreed(control, known) and (j.annotator, *pair) in makers):
+        if expected and not (_agreed(control, known) and (j.annotator, *pair) in made):
             right = is_right(int(j.value), expected, rules)
             found[j.annotator, pair] = Answer(j.annotator, *pair, int(j.value), expected, right)
     return list(found.values())
 
 
-def makers_of(judgments: Iterable[Judgment], pools: Collection[Pool]) -> set[tuple[str, str, str]]:
-    """Annotator, query_id and doc_id of every grade that was no answer to a control."""
+def makers_of(judgments: Iterable[Judgment], pools: Collection[Pool]) -> set[Maker]:
+    """Who gave a grade to what was shown as no control."""
     shown = _Shown(pools)
     return {(j.annotator, j.query_id, j.doc_id) for j in judgments if j.kind == "grade" and not shown.as_control(j)}
 

@@ -105,7 +105,7 @@ def repeat(workspace: Workspace, project: str, share: float | None, *, dry_run: 
     answered = {j.pool_id for j in Table(workspace.judgments / str(chosen.id)).current()}
     wanted = workspace.settings.quality.repeat_share if share is None else share
     fresh = repeats.due(there, answered, wanted, data.gold)
-    if dry_run or not fresh:
+    if dry_run:
         return len(fresh), Pushed(0, 0, 0)
     pools.append(workspace.pools_of(chosen), fresh)
     return len(fresh), flow.push(workspace, project)

@@ -66,8 +66,9 @@ class Dataset:
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:
-        """Why each pair was shown; the latest round counts."""
-        return {(pool.query_id, c.doc_id): c for pool in self.pools for c in pool.candidates}
+        """Why each pair was shown at first: a repeat, in which it may be gold by now, changes no source's yield."""
+        latest_first = sorted(self.pools, key=lambda pool: -pool.round)
+        return {(pool.query_id, c.doc_id): c for pool in latest_first for c in pool.candidates}
 
     @cached_property
     def qrels(self) -> list[Qrel]:

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 from label_configs.records import Candidate, Pool
+from label_configs.rules import CANT_JUDGE
 from store.pools import Fitting
 from store.settings import Quality
 from sync.dataset import Dataset
 from sync.gold.annotators import Accuracy, accuracy
-from sync.gold.answers import FROM_FILE, PLANTED, Maker, Pair, answers, makers_of
+from sync.gold.answers import FROM_FILE, PLANTED, Answer, Maker, Pair, answers, expected_of, makers_of
 from sync.gold.choice import rotated
 
 State = Literal["passed", "failed", "not done"]
@@ -18,11 +19,11 @@ POSITIVE = "positive"
 
 
 class Missed(TypedDict):
-    """A gold answer that was not right: what an annotator may be told afterwards."""
+    """A gold answer that was not right: what an annotator may be told afterwards. grade: None for "can't judge"."""
 
     query_id: str
     doc_id: str
-    grade: int
+    grade: int | None
     expected: list[int]
 
 
@@ -81,32 +82,47 @@ def pools(there: Mapping[Pair, Candidate], earlier: Collection[Pool], quality: Q
 
 
 def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> dict[str, Result]:
-    """By pseudonym, everybody who answered.
+    """By pseudonym, everybody who answered. "Can't judge" is an answer that is not right: here it can be told.
 
     elsewhere: the projects whose judgments may have made the gold: who voted on a pair there is not measured by it.
     """
     makers = {maker for other in elsewhere for maker in makers_of(other.judgments, other.pools)}
     given = answers(data.judgments, data.pools, data.gold, data.rules, makers)
-    asked = {(pool.query_id, c.doc_id) for pool in data.pools for c in pool.candidates}
-    people = {j.annotator for j in data.judgments if j.annotator}
-    excused = _excused(makers, data, asked)
+    asked = {pair: expected for pair, expected in _asked(data).items() if expected}
+    excused = _excused(makers, data)
     found = {}
-    for who in sorted(people):
-        own = [a for a in given if a.annotator == who]
-        of, measured = len(asked) - excused[who], accuracy(own)
-        missed = [
-            Missed(query_id=a.query_id, doc_id=a.doc_id, grade=a.grade, expected=sorted(a.expected))
-            for a in own
-            if not a.right
-        ]
-        found[who] = Result(**measured, of=of, state=_state(measured, of, pass_mark), missed=missed)
+    for who in sorted({j.annotator for j in data.judgments if j.annotator}):
+        wanted = {pair: expected for pair, expected in asked.items() if (who, *pair) not in excused}
+        own = {(a.query_id, a.doc_id): a for a in given if a.annotator == who}
+        doubts = {(j.query_id, j.doc_id) for j in data.judgments if j.annotator == who and j.value == CANT_JUDGE}
+        through = [pair for pair in wanted if pair in own or pair in doubts]
+        right = [pair for pair in through if pair in own and own[pair].right]
+        measured, missed = accuracy(len(right), len(through)), [pair for pair in through if pair not in right]
+        found[who] = Result(
+            **measured,
+            of=len(wanted),
+            state=_state(measured, len(wanted), pass_mark),
+            missed=[_missed(pair, own.get(pair), wanted[pair]) for pair in missed],
+        )
     return found
 
 
-def _excused(makers: Iterable[Maker], data: Dataset, asked: set[Pair]) -> Counter[str]:
-    """How many of the pairs each annotator helped to make gold of."""
-    by_consensus = {pair for pair in asked if pair in data.gold and data.gold[pair].origin == "consensus"}
-    return Counter(who for who, *pair in makers if tuple(pair) in by_consensus)
+def _asked(data: Dataset) -> dict[Pair, frozenset[int]]:
+    """What the project asks, and the grades that are expected; without what the corpus has lost."""
+    shown = {(pool.query_id, c.doc_id): c for pool in data.pools for c in pool.candidates}
+    there = {pair: c for pair, c in shown.items() if pair[0] in data.queries and pair[1] in data.items}
+    return {pair: expected_of(c, data.gold.get(pair), data.rules) for pair, c in sorted(there.items())}
+
+
+def _excused(makers: Iterable[Maker], data: Dataset) -> set[Maker]:
+    """Who helped to make gold of which pair."""
+    by_consensus = {pair for pair, gold in data.gold.items() if gold.origin == "consensus"}
+    return {maker for maker in makers if maker[1:] in by_consensus}
+
+
+def _missed(pair: Pair, answer: Answer | None, expected: frozenset[int]) -> Missed:
+    grade = answer.grade if answer else None
+    return Missed(query_id=pair[0], doc_id=pair[1], grade=grade, expected=sorted(expected))
 
 
 def _state(measured: Accuracy, of: int, pass_mark: float) -> State:

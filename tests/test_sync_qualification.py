@@ -8,6 +8,7 @@ from sync_world import RULES, grade, make_workspace
 
 from label_configs.errors import Mendable, Unreadable
 from label_configs.records import Candidate, Pool
+from label_configs.rules import CANT_JUDGE
 from ls_retrieval import quality as commands
 from store import pools as kept
 from store import settings
@@ -153,6 +154,25 @@ def test_who_passed_failed_or_is_not_done(tmp_path: Path) -> None:
         "bad": (1, 3, 3, "failed"),
         "begun": (2, 2, 3, "not done"),
     }
+
+
+def test_who_cannot_judge_what_can_be_told_is_through_and_not_right(tmp_path: Path) -> None:
+    workspace = asked(tmp_path)
+    answer(workspace, "unsure", d1=3, d3=0)
+    doubt = grade("q2", "d2", CANT_JUDGE, "unsure", kind="flag", project=9, form="review", annotation_id=99)
+    Table(workspace.judgments / "9").append([doubt], {})
+    assert results(workspace) == {"unsure": (2, 3, 3, "passed")}
+    (one,) = qualification.results(load(workspace, "entry"), [], 0.8).values()
+    assert (one["state"], one["missed"][0]["grade"]) == ("failed", None)
+
+
+def test_what_is_gold_no_more_or_has_left_the_corpus_is_not_waited_for(tmp_path: Path) -> None:
+    workspace = asked(tmp_path)
+    answer(workspace, "good", d1=3)
+    write_gold(workspace, {("q1", "d1"): 3, ("q1", "d3"): 0})
+    kept_rows = [row for row in workspace.corpus.read_text().splitlines() if '"d3"' not in row]
+    workspace.corpus.write_text("\n".join(kept_rows) + "\n")
+    assert results(workspace) == {"good": (1, 1, 1, "passed")}
 
 
 def test_what_was_missed_can_be_told_afterwards(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """Repeats: which tasks are asked again, once, and who is measured by them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sync_world import pool
+from sync_world import make_workspace, pool
 
 from label_configs.records import Pool
+from store import pools
 from store.gold import Gold
+from sync.dataset import load
 from sync.repeats import due, is_chosen, is_repeated
+from sync.report import summary
 
 FIRST = pool("q", [(f"d{n}", "candidate", "dense", n) for n in range(8)])
 LATER = pool("q", [("new", "candidate", "dense", 1)])
@@ -44,6 +48,16 @@ def test_what_became_gold_is_a_control_in_the_repeat() -> None:
     gold = {("q", "d3"): Gold("q", "d3", 2, "consensus"), ("p", "d4"): Gold("p", "d4", 2, "consensus")}
     (again,) = due([FIRST], ANSWERED, 1, gold)
     assert {c.doc_id: c.source for c in again.candidates if c.role == "control"} == {"d3": "gold:consensus"}
+
+
+def test_a_repeat_with_gold_leaves_the_yield_of_the_sources_as_it_was(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    before = summary(load(workspace, "main"))["sources"]
+    first = next(pool for pool in load(workspace, "main").pools if pool.query_id == "q1")
+    gold = {("q1", "d4"): Gold("q1", "d4", 3, "consensus")}
+    pools.append(workspace.pools, due([first], {first.pool_id}, 1, gold))
+    assert {c.role for c in load(workspace, "main").pools[-1].candidates if c.doc_id == "d4"} == {"control"}
+    assert summary(load(workspace, "main"))["sources"] == before
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

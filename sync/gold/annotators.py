@@ -1,10 +1,10 @@
 """Annotators by their answers to gold and by how they work: accuracy with an interval, by domain, and flags."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log10, sqrt
 from statistics import median
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 from label_configs.records import Judgment, Query
 from label_configs.rules import Rules
@@ -12,6 +12,7 @@ from store.settings import Quality
 from sync.gold.answers import Answer
 from sync.gold.careless import careless
 
+One = TypeVar("One", Judgment, Answer)
 Flag = Literal["spam", "fast", "untouched"]
 _Z = 1.959963984540054  # 95 %, two-sided
 
@@ -64,12 +65,13 @@ def annotators(
     quality: Quality,
 ) -> dict[str, Annotator]:
     """By pseudonym, everybody who judged."""
+    said, given = _by(judgments), _by(answers)
     found = {}
-    for who in sorted({j.annotator for j in judgments if j.annotator}):
-        own = [a for a in answers if a.annotator == who]
-        work = _work([j for j in judgments if j.annotator == who], careless(own, rules))
+    for who in sorted(said.keys() - {""}):
+        own = given.get(who, [])
+        work = _work(said[who], careless(own, rules))
         found[who] = Annotator(
-            **accuracy(own),
+            **accuracy(*_counted(own)),
             careless=round(work.careless, 2),
             annotations=work.annotations,
             seconds=None if work.seconds is None else round(work.seconds, 2),
@@ -91,9 +93,8 @@ def flags(work: Work, quality: Quality) -> list[Flag]:
     return [name for name, holds in rules.items() if holds]
 
 
-def accuracy(answers: Sequence[Answer]) -> Accuracy:
+def accuracy(right: int, count: int) -> Accuracy:
     """The share of right answers."""
-    right, count = sum(a.right for a in answers), len(answers)
     low, high = wilson(right, count)
     share = round(right / count, 4) if count else None
     return Accuracy(answers=count, right=right, accuracy=share, low=round(low, 4), high=round(high, 4))
@@ -115,7 +116,21 @@ def _by_domain(answers: Sequence[Answer], queries: Mapping[str, Query]) -> dict[
     grouped: dict[str, list[Answer]] = {}
     for a in answers:
         grouped.setdefault(queries[a.query_id].domain if a.query_id in queries else "", []).append(a)
-    return {name: OfDomain(**accuracy(own), confusion=_confusion(own)) for name, own in sorted(grouped.items())}
+    return {
+        name: OfDomain(**accuracy(*_counted(own)), confusion=_confusion(own)) for name, own in sorted(grouped.items())
+    }
+
+
+def _by(of: Iterable[One]) -> dict[str, list[One]]:
+    """By annotator."""
+    found: dict[str, list[One]] = {}
+    for one in of:
+        found.setdefault(one.annotator, []).append(one)
+    return found
+
+
+def _counted(answers: Sequence[Answer]) -> tuple[int, int]:
+    return sum(a.right for a in answers), len(answers)
 
 
 def _confusion(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:

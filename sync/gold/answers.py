@@ -52,8 +52,8 @@ def answers(
         if control is None or (j.annotator, pair) in found:
             continue
         known = gold.get(pair)
-        expected = _expected(control, known, rules)
-        if expected and not (_agreed(control, known) and (j.annotator, *pair) in made):
+        expected = expected_of(control, known, rules)
+        if expected and not (_agreed(known) and (j.annotator, *pair) in made):
             right = is_right(int(j.value), expected, rules)
             found[j.annotator, pair] = Answer(j.annotator, *pair, int(j.value), expected, right)
     return list(found.values())
@@ -81,15 +81,16 @@ def is_right(grade: int, expected: frozenset[int], rules: Rules) -> bool:
 
 
 class _Shown:
-    """As what a judged pair was shown: by the pool of its task, or by the latest where that is not known."""
+    """As what a judged pair was shown: by the pool of its task, or at first where that is not known."""
 
     def __init__(self, pools: Collection[Pool]) -> None:
         self._pools = {pool.pool_id: {c.doc_id: c for c in pool.candidates} for pool in pools}
-        self._latest = dict(chain.from_iterable(map(_pairs, sorted(pools, key=lambda pool: pool.round))))
+        latest_first = sorted(pools, key=lambda pool: -pool.round)
+        self._first = dict(chain.from_iterable(map(_pairs, latest_first)))
 
     def as_control(self, j: Judgment) -> Candidate | None:
         there = self._pools.get(j.pool_id)
-        found = there.get(j.doc_id) if there is not None else self._latest.get((j.query_id, j.doc_id))
+        found = there.get(j.doc_id) if there is not None else self._first.get((j.query_id, j.doc_id))
         return found if found and found.role == "control" else None
 
 
@@ -97,8 +98,11 @@ def _pairs(pool: Pool) -> Iterator[tuple[Pair, Candidate]]:
     return (((pool.query_id, c.doc_id), c) for c in pool.candidates)
 
 
-def _expected(control: Candidate, known: Gold | None, rules: Rules) -> frozenset[int]:
-    """What gold.tsv says; else the lowest grade of what was planted, and any positive one of a known positive."""
+def expected_of(control: Candidate, known: Gold | None, rules: Rules) -> frozenset[int]:
+    """What gold.tsv says; else the lowest grade of what was planted, and any positive one of a known positive.
+
+    Empty for what the file does not name any more: nobody is measured by it.
+    """
     if known is not None:
         return frozenset({known.grade})
     if control.source.startswith(FROM_FILE):
@@ -106,5 +110,5 @@ def _expected(control: Candidate, known: Gold | None, rules: Rules) -> frozenset
     return frozenset({rules.values[0]}) if control.source == PLANTED else rules.positive
 
 
-def _agreed(control: Candidate, known: Gold | None) -> bool:
+def _agreed(known: Gold | None) -> bool:
     return known is not None and known.origin == "consensus"

@@ -6,10 +6,9 @@ from label_configs.records import Candidate
 from ml_backend.collection import Collection
 from ml_backend.proposers import stratum
 from ml_backend.proposers.request import Request
-from store.gold import Gold
+from store.gold import FROM_FILE, PLANTED, Gold
 from store.settings import PoolSettings
 
-PLANTED = "planted"
 _OF = 16
 """Items that are drawn, of which the one that is least like the query is planted."""
 
@@ -39,7 +38,7 @@ def _of_known(request: Request, known: Sequence[Gold]) -> Candidate:
     seeded = request.seeded("gold of a grade")
     grade = seeded.choice(sorted({gold.grade for gold in known}))
     gold = seeded.choice(sorted(gold for gold in known if gold.grade == grade))
-    return Candidate(doc_id=gold.doc_id, source=f"gold:{gold.origin}", role="control", reason="gold")
+    return Candidate(doc_id=gold.doc_id, source=f"{FROM_FILE}{gold.origin}", role="control", reason="gold")
 
 
 def _positive(request: Request, named: Set[str]) -> list[Candidate]:

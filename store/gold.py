@@ -14,6 +14,10 @@ from store import files
 
 Origin = Literal["hand", "consensus", "planted"]
 """Whoever made the file, many annotators who agreed, or an item that is far from the query."""
+PLANTED = "planted"
+"""The source of a control that a pool planted: an item far from the query."""
+FROM_FILE = "gold:"
+"""How the source of a control begins that the file names; its origin follows."""
 _HEADER = ("query_id", "doc_id", "grade", "origin")
 
 

@@ -6,11 +6,12 @@ from typing import Literal, TypedDict
 
 from label_configs.records import Candidate, Pool
 from label_configs.rules import CANT_JUDGE
+from store.gold import FROM_FILE, PLANTED
 from store.pools import Fitting
 from store.settings import Quality
 from sync.dataset import Dataset
 from sync.gold.annotators import Accuracy, accuracy
-from sync.gold.answers import FROM_FILE, PLANTED, Answer, Maker, Pair, answers, expected_of, makers_of
+from sync.gold.answers import Answer, Maker, Pair, answers, expected_of, makers_of
 from sync.gold.choice import rotated
 
 State = Literal["passed", "failed", "not done"]

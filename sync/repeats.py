@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from label_configs.records import Candidate, Pool, digest
-from store.gold import Gold
-from sync.gold.answers import FROM_FILE, Pair
+from store.gold import FROM_FILE, Gold
+from sync.gold.answers import Pair
 
 
 def due(pools: Sequence[Pool], answered: Collection[str], share: float, gold: Mapping[Pair, Gold]) -> list[Pool]:

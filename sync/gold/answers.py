@@ -10,15 +10,12 @@ from typing import NamedTuple
 
 from label_configs.records import Candidate, Judgment, Pool
 from label_configs.rules import Rules
-from store.gold import Gold
+from store.gold import FROM_FILE, PLANTED, Gold
 
 Pair = tuple[str, str]
 """query_id and doc_id."""
 Maker = tuple[str, str, str]
 """An annotator, and the query_id and doc_id that they graded."""
-PLANTED = "planted"
-FROM_FILE = "gold:"
-"""How the source of a control begins that `gold.tsv` knows or knew."""
 
 
 class Answer(NamedTuple):

@@ -89,6 +89,8 @@ class SplitName(StrEnum):
 
 WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.")]
 ProjectOption = Annotated[str, typer.Option("--project", "-p", help="Name of the project in settings.toml.")]
+FromOption = Annotated[str, typer.Option("--from", help="Name of the project that it is for.")]
+Title = Annotated[str, typer.Option(help="Title in Label Studio; the project's name without it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Formats = Annotated[str, typer.Option("--formats", help="Names with commas between; `export --list` shows them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -159,7 +161,7 @@ def config(
 def init(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
-    title: Annotated[str, typer.Option(help="Title in Label Studio; the project's name without it.")] = "",
+    title: Title = "",
     form: Annotated[str | None, typer.Option(help=f"{FORMS} A new project is graded.")] = None,
     query: Annotated[ModalityName | None, typer.Option(help="What queries are made of: text at first.")] = None,
     candidates: Annotated[ShownName | None, typer.Option(help="What candidates are made of: image at first.")] = None,
@@ -169,6 +171,7 @@ def init(
             help="blind: no hint of the model; assist: prefilled. Without it ranking assists, all others are blind."
         ),
     ] = None,
+    domain: Annotated[str | None, typer.Option(help="Only queries of this domain; those of all without it.")] = None,
     overlap: Annotated[int | None, typer.Option(min=1, help="Annotations wanted for each task: 1 at first.")] = None,
     backend: Annotated[str, typer.Option(help="URL of the ML backend as Label Studio reaches it.")] = "",
     dry_run: DryRun = False,
@@ -182,7 +185,7 @@ def init(
     from ls_retrieval.admin import Wanted
     from ls_retrieval.admin import init as run
 
-    asked = {"form": form, "query": query, "candidates": candidates, "mode": mode, "votes": overlap}
+    asked = {"form": form, "query": query, "candidates": candidates, "mode": mode, "domain": domain, "votes": overlap}
     settings = {name: value for name, value in asked.items() if value is not None}
     for line in run(workspace, Wanted(project, title or project, backend, settings), dry_run=dry_run):
         typer.echo(line)
@@ -303,6 +306,105 @@ def pull(
         flow.tell(flow.pull_storage(opened, project, from_storage))
     else:
         flow.tell(flow.pull(opened, project))
+
+
+@app.command()
+def gold(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    promote: Annotated[bool, typer.Option("--promote", help="Let what people agree on become gold: gold.tsv.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who answers hidden gold rightly; or make more gold.
+
+    Gold is what gold.tsv names, known positives, and planted negatives. Who does not look at all is flagged.
+
+    Example: ls-retrieval gold -w photos --promote
+    """
+    from ls_retrieval import quality, quality_tables, tables
+
+    found = quality.measure(_workspace(workspace), project, promote=promote, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(tables.plain(found), indent=1))
+    else:
+        quality_tables.show_measured(found, dry_run=dry_run)
+
+
+@app.command()
+def qualify(
+    workspace: WorkspaceOption = HERE,
+    source: FromOption = "main",
+    project: Annotated[str, typer.Option("--project", "-p", help="Name of the qualification.")] = "qualification",
+    title: Title = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a project of gold tasks, and tell who passed.
+
+    Repeatable: it adds what is missing, and reads the answers that are new.
+
+    Example: ls-retrieval qualify -w photos --json
+    """
+    from ls_retrieval import quality, quality_tables
+
+    found = quality.qualify(_workspace(workspace), source, project, title, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        quality_tables.show_qualification(found, dry_run=dry_run)
+
+
+@app.command()
+def adjudicate(
+    workspace: WorkspaceOption = HERE,
+    source: FromOption = "main",
+    project: Annotated[str, typer.Option("--project", "-p", help="Name of the adjudication.")] = "adjudication",
+    title: Title = "",
+    apart: Annotated[
+        int | None, typer.Option(min=1, help="Grades between two votes; [quality] apart without it.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Confidence below which a pair goes too; [quality] below.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring what people disagree about before a judge.
+
+    Once pulled, the answers are final. Repeatable: only new disagreements are added.
+
+    Example: ls-retrieval adjudicate -w photos && ls-retrieval pull -w photos -p adjudication
+    """
+    from ls_retrieval import quality
+
+    options: dict[str, float | None] = {"apart": apart, "below": threshold}
+    given = {name: value for name, value in options.items() if value is not None}
+    done = quality.adjudicate(_workspace(workspace), source, project, title, given, dry_run=dry_run)
+    verb = "would go" if dry_run else "go"
+    typer.echo(
+        f"{done.disputes} pairs in dispute; {done.fresh} {verb} before a judge now, {done.pushed.made} tasks made"
+    )
+
+
+@app.command()
+def repeat(
+    workspace: WorkspaceOption = HERE,
+    project: ProjectOption = "main",
+    share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of the queries; [quality] repeat_share without it.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Ask a share of the answered tasks again.
+
+    In another order: do annotators agree with themselves?
+
+    Example: ls-retrieval repeat -w photos --share 0.1
+    """
+    from ls_retrieval import quality
+
+    count, done = quality.repeat(_workspace(workspace), project, share, dry_run=dry_run)
+    typer.echo(f"{count} queries {'would be' if dry_run else 'are'} asked again, {done.made} tasks made")
 
 
 @app.command()

@@ -194,13 +194,15 @@ def make_pools(
     chosen = workspace.settings.model_copy(update={"pool": workspace.settings.pool.model_copy(update=given)})
     wanted = workspace.project(project)
     items, queries = library.records(workspace)
-    asked = [query for query in queries if query.modality == wanted.query]
+    fits = pools.fitting(wanted, queries, items)
+    asked = [query for query in queries if query.query_id in fits.asked]
     if not asked:
+        of_domain = f" and domain {wanted.domain}" if wanted.domain else ""
         raise Mendable(
-            f"There are no queries of modality {wanted.query} in {workspace.queries}.",
+            f"There are no queries of modality {wanted.query}{of_domain} in {workspace.queries}.",
             mend='One JSON object a line: {"text": "an owl at night"} or {"image": "media/owl.jpg"}',
         )
-    have = pools.rounds(workspace.pools, pools.fitting(wanted, queries, items))
+    have = pools.rounds(workspace.pools, fits)
     todo = [query for query in asked if top_up or query.query_id not in have]
     there = len(have.keys() & {query.query_id for query in asked})
     if not todo:

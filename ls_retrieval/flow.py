@@ -35,7 +35,8 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
     """Make tasks of every query's pools, round by round, as far as their items are still in the corpus."""
     presenter = compose.presenter(workspace, project)
     fits = pools.fitting(presenter.project, presenter.queries.values(), presenter.items.values())
-    known = pools.load(workspace.pools)
+    folder = workspace.pools_of(presenter.project)
+    known = pools.load(folder)
     latest = pools.latest(known.values(), fits)
     if not latest:
         raise Mendable(
@@ -44,7 +45,7 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
         )
     arranged = [presenter.arrange(pool) for pool in latest]
     if not dry_run:
-        pools.append(workspace.pools, [pool for pool in arranged if pool.pool_id not in known])
+        pools.append(folder, [pool for pool in arranged if pool.pool_id not in known])
     with bar("Making cards", len(arranged)) as advance:
         tasks: list[Task] = []
         for pool in arranged:
@@ -55,7 +56,7 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
     with compose.label_studio() as client, bar("Pushing tasks", len(tasks)) as advance:
         projects.refuse_earlier(client, presenter.project, presenter.rules, workspace.earlier_rules())
         pushed = pushing.push(client, presenter.project, tasks, dry_run=dry_run, advance=advance)
-        if pushed.made and not dry_run:
+        if pushed.made and not dry_run and presenter.project.purpose == "main":
             with explained("naming the model of the predictions"):
                 version = compose.ranker(workspace, presenter.project.id).version
                 client.projects.update(presenter.project.id, model_version=version)

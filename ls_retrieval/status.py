@@ -107,7 +107,7 @@ def _read(workspace: Workspace, project: Project) -> tuple[tuple[int, int], str]
     except Mendable as error:
         return (0, 0), error.line
     fits = pools.fitting(project, queries, items)
-    made = {pool.query_id for pool in pools.each(workspace.pools) if fits.owns(pool)}
+    made = {pool.query_id for pool in pools.each(workspace.pools_of(project)) if fits.owns(pool)}
     return (len(fits.asked), len(made & fits.asked)), ""
 
 

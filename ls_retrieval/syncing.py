@@ -139,7 +139,14 @@ def _inputs(workspace: Workspace) -> object:
     touched whenever somebody looks, and bookmarks hold no data.
     """
     folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
-    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries, workspace.known)
+    single = (
+        workspace.rules_path,
+        workspace.settings_path,
+        workspace.gold,
+        workspace.corpus,
+        workspace.queries,
+        workspace.known,
+    )
     within = (path for folder in folders for path in sorted(folder.rglob("*")))
     paths = [*single, *(path for path in within if path.suffix != ".json" and path.name != ".lock")]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]

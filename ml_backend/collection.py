@@ -1,6 +1,6 @@
 """A corpus ready to be searched: its items, and for each encoder the index and the way to encode a query."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from ml_backend.asked import Asked
 from ml_backend.encoders.base import Vectors
 from ml_backend.index import Index
 from ml_backend.lexical import Lexical
+from store.gold import Gold
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Collection:
     """Items by doc_id, and the spaces by encoder name, each of as many of the items as it holds.
 
     asked: by encoder name the queries whose answers are known in part. strata: the metadata by which random draws are
-    spread, the first that an item has.
+    spread, the first that an item has. gold: by query_id the pairs whose grade is known.
     """
 
     items: Mapping[str, Item]
     spaces: Mapping[str, Space]
     asked: Mapping[str, Asked] = field(default_factory=dict)
     strata: tuple[str, ...] = ()
+    gold: Mapping[str, Sequence[Gold]] = field(default_factory=dict)
 
     @cached_property
     def lexical(self) -> Lexical:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from label_configs.records import Candidate, Pool, Query, ScoredDoc
-from ml_backend import audit, fusion, negatives, proposers
+from ml_backend import audit, controls, fusion, negatives, proposers
 from ml_backend.ambiguity import depth
 from ml_backend.collection import Collection
 from ml_backend.encoders.base import Vectors
@@ -56,8 +56,9 @@ def build(
     known: the query's vectors by encoder, where they were made already.
     """
     request, choice = Request(query, collection, settings.pool.seed, round_, known or {}), settings.pool
-    gold = _gold(request, choice.gold_share)
-    ranking = _ranking(request, choice, controls=frozenset(c.doc_id for c in gold))
+    hits = rank(request, choice)
+    gold = controls.control(request, choice, {hit.doc_id for hit in hits})
+    ranking = _ranking(request, hits, choice, gold=_ids(gold))
     return _proposed(request, choice, ranking, _fill(request, settings, ranking, gold))
 
 
@@ -78,7 +79,7 @@ def top_up(
     the first round.
     """
     request, choice = Request(query, collection, settings.pool.seed, round_), settings.pool
-    ranking = _ranking(request, choice, shown=shown)
+    ranking = _ranking(request, rank(request, choice), choice, shown=shown)
     fresh = _new(request, settings, ranking, shown, new) if new else []
     apart = shown | _ids(fresh) | ranking.into.keys()
     fresh += _better(request, choice, apart, better)
@@ -112,13 +113,13 @@ def _better(request: Request, choice: PoolSettings, apart: frozenset[str], texts
 
 def _ranking(
     request: Request,
+    hits: list[Fused],
     choice: PoolSettings,
-    controls: frozenset[str] = frozenset(),
+    gold: frozenset[str] = frozenset(),
     shown: frozenset[str] = frozenset(),
 ) -> Ranking:
     """The pre-ranking without near-duplicates. A control stands for no other item, and what was shown for any."""
-    hits = rank(request, choice)
-    doc_ids = [hit.doc_id for hit in hits if hit.doc_id not in controls]
+    doc_ids = [hit.doc_id for hit in hits if hit.doc_id not in gold]
     into = fold(request.collection, doc_ids, choice.near_duplicate, shown)
     return Ranking([hit for hit in hits if hit.doc_id not in into], into)
 
@@ -130,7 +131,7 @@ def _fill(request: Request, settings: Settings, ranking: Ranking, gold: list[Can
     the place of a negative.
     """
     choice, deep = settings.pool, depth(request, settings.pool)
-    named = ranking.ranks.keys() | ranking.into.keys() | set(request.positives)
+    named = ranking.ranks.keys() | ranking.into.keys() | set(request.positives) | _ids(gold)
     chosen = gold + _random(request, named, min(choice.random, deep - len(gold)))
     audited = min(choice.audit_near + choice.audit_beyond, deep - len(chosen))
     plain = max(deep - audited - choice.hard, len(chosen))
@@ -148,15 +149,6 @@ def _fill(request: Request, settings: Settings, ranking: Ranking, gold: list[Can
     rest = [hit.doc_id for hit in ranking.hits if hit.doc_id not in _ids(chosen)]
     strata, near = audit.strata(rest, ranking.ranks, 2 * deep), min(choice.audit_near, audited)
     return chosen + audit.draw(strata, near, audited - near, request.seeded("audit"))
-
-
-def _gold(request: Request, share: float) -> list[Candidate]:
-    """A known positive as hidden control, in `share` of the pools."""
-    seeded = request.seeded("gold")
-    if not request.positives or seeded.random() >= share:
-        return []
-    doc_id = seeded.choice(request.positives)
-    return [Candidate(doc_id=doc_id, source="known-positive", role="control", reason="gold")]
 
 
 def _random(request: Request, named: Set[str], wanted: int) -> list[Candidate]:

@@ -169,7 +169,11 @@ class Retriever:
     def _open(self, asked: Modality, candidates: Shown) -> Collection:
         with self._opening:
             corpus = self._workspace.corpus.stat() if self._workspace.corpus.exists() else None
-            version = (self.ranker.collection, corpus and (corpus.st_mtime_ns, corpus.st_size))
+            version = (
+                self.ranker.collection,
+                corpus and (corpus.st_mtime_ns, corpus.st_size),
+                _stat(self._workspace.gold),
+            )
             opened = self._collections.get((asked, candidates))
             if opened is None or opened[0] != version:
                 opened = self._collections[asked, candidates] = (version, self._opened(asked, candidates))

@@ -8,15 +8,25 @@ from label_configs.records import Query, Shown, digest
 from ml_backend import asked, pooling
 from ml_backend.collection import Collection
 from ml_backend.pooling import Proposed
-from store import pools
+from store import gold, pools
+from store.gold import Gold
 from store.settings import Settings
 from store.workspace import Workspace
 
 
 def prepared(workspace: Workspace, collection: Collection) -> Collection:
-    """The collection with what pools need beside items and spaces: queries that were asked before, and strata."""
+    """The collection with what pools need beside items and spaces: queries that were asked before, strata, gold."""
     fingerprints = {name: space.index.fingerprint for name, space in collection.spaces.items()}
-    return replace(collection, asked=asked.load(workspace, fingerprints), strata=workspace.settings.pool.strata)
+    there, strata = asked.load(workspace, fingerprints), workspace.settings.pool.strata
+    return replace(collection, asked=there, strata=strata, gold=_gold(workspace))
+
+
+def _gold(workspace: Workspace) -> dict[str, list[Gold]]:
+    found: dict[str, list[Gold]] = {}
+    if workspace.gold.exists():
+        for one in gold.load(workspace.gold, workspace.rules).values():
+            found.setdefault(one.query_id, []).append(one)
+    return found
 
 
 @dataclass(frozen=True)

@@ -96,13 +96,17 @@ def append(folder: Path, pools: Sequence[Pool], run: Sequence[ScoredDoc] = ()) -
 
 
 def fitting(project: Project, queries: Iterable[Query], items: Iterable[Item]) -> Fitting:
-    """What is there and of the project's modalities: other projects of the workspace may ask for others."""
+    """What is there and of the project's modalities and domain: other projects of the workspace may ask for others."""
     known = list(items)
     return Fitting(
-        frozenset(query.query_id for query in queries if query.modality == project.query),
+        frozenset(query.query_id for query in queries if _asks(project, query)),
         frozenset(item.doc_id for item in known if project.candidates in {"mixed", item.modality}),
         frozenset(item.doc_id for item in known),
     )
+
+
+def _asks(project: Project, query: Query) -> bool:
+    return query.modality == project.query and project.domain in ("", query.domain)
 
 
 def run(folder: Path, fits: Fits = lambda query_id, doc_id: True, as_of: str | None = None) -> list[ScoredDoc]:

@@ -126,9 +126,10 @@ class PoolSettings(_Section):
     """How the candidates of a query are chosen. Depth counts all of them.
 
     max_depth: depth of the most ambiguous query's pool; none: every pool is of `depth`. audit_near, audit_beyond: draws
-    from what was ranked and not shown, near the cut and beyond. near_duplicate: cosine from which one item stands for
-    another. diversity: 0 takes the best, 1 the most different. strata: metadata by which random draws are spread, the
-    first that an item has. top_up: candidates of a later round at most.
+    from what was ranked and not shown, near the cut and beyond. gold_share: of the pools, those with a hidden control;
+    planted: of the controls, those that are an item far from the query. near_duplicate: cosine from which one item
+    stands for another. diversity: 0 takes the best, 1 the most different. strata: metadata by which random draws are
+    spread, the first that an item has. top_up: candidates of a later round at most.
     """
 
     depth: Annotated[int, Field(ge=2)] = 16
@@ -139,6 +140,7 @@ class PoolSettings(_Section):
     audit_near: Count = 1
     audit_beyond: Count = 1
     gold_share: Share = 0.25
+    planted: Share = 0.5
     proposers: tuple[str, ...] = ("dense", "neighbours", "lexical", "siblings")
     reach: Annotated[int, Field(ge=1)] = 100
     near_duplicate: Annotated[float, Field(gt=0, le=1)] = 0.98
@@ -267,6 +269,34 @@ class ConsensusSettings(_Section):
     models: tuple[str, ...] = ()
 
 
+class Quality(_Section):
+    """How annotators are looked at. docs/gold.md says what each figure means.
+
+    pass: share of right answers from which a qualification that is made now is passed. tasks: how many it has.
+    votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most.
+    evidence: how many times likelier the answers to gold are from somebody who does not look at them than from a
+    careful annotator, to be flagged; of the careful at most 1 in so many is. seconds: median for a judgment below which
+    somebody is too fast; untouched: share of answers sent off as prefilled; few: answers from which these two are told.
+    repeat_share: of the queries, those whose tasks are asked twice. apart, below: grades between two votes on a pair,
+    and confidence of its consensus, from which it goes to adjudication.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+
+    pass_mark: Annotated[Share, Field(alias="pass")] = 0.8
+    tasks: Annotated[int, Field(ge=1)] = 20
+    votes: Annotated[int, Field(ge=2)] = 3
+    confidence: Share = 0.95
+    per_grade: Annotated[int, Field(ge=1)] = 20
+    evidence: Annotated[float, Field(gt=1)] = 10.0
+    seconds: Annotated[float, Field(ge=0)] = 0.7
+    untouched: Share = 0.5
+    few: Annotated[int, Field(ge=1)] = 5
+    repeat_share: Share = 0.05
+    apart: Annotated[int, Field(ge=1)] = 2
+    below: Share = 0.6
+
+
 class Splits(_Section):
     """Shares of the queries, by hash of query_id; the rest is `train`."""
 
@@ -291,8 +321,16 @@ class Export(_Section):
     negatives: Annotated[int, Field(ge=1, le=100)] = 5
 
 
+Purpose = Literal["main", "qualification", "adjudication"]
+"""What a project is for: data, telling who answers carefully, or deciding what others disagree about."""
+
+
 class Project(_Section):
-    """One Label Studio project on this workspace. votes: annotations wanted per task."""
+    """One Label Studio project on this workspace. votes: annotations wanted per task.
+
+    domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides.
+    pass_mark: share of right answers from which a qualification is passed.
+    """
 
     id: int
     form: str = "graded"
@@ -300,6 +338,18 @@ class Project(_Section):
     candidates: Shown = "image"
     mode: Mode = "blind"
     votes: Annotated[int, Field(ge=1)] = 1
+    purpose: Purpose = "main"
+    domain: str = ""
+    adjudicates: str = ""
+    pass_mark: Share | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_purpose_needs(self) -> Self:
+        if (self.purpose == "adjudication") != bool(self.adjudicates):
+            raise ValueError("purpose = 'adjudication' and adjudicates = 'NAME' go together")
+        if (self.purpose == "qualification") != (self.pass_mark is not None):
+            raise ValueError("purpose = 'qualification' and pass_mark go together")
+        return self
 
 
 class Earlier(BaseModel):
@@ -333,6 +383,7 @@ class Settings(_Section):
     media: Media = Media()
     gates: Gates = Gates()
     consensus: ConsensusSettings = ConsensusSettings()
+    quality: Quality = Quality()
     splits: Splits = Splits()
     export: Export = Export()
     projects: dict[str, Project] = {}
@@ -380,7 +431,7 @@ def starter() -> str:
 def add_project(path: Path, name: str, project: Project) -> None:
     """Append a project's section to settings.toml; the rest of the file stays as somebody wrote it."""
     values = project.model_dump()
-    lines = [f"{key} = {_toml(value)}" for key, value in values.items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value not in ("", None)]
     key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
     section = "\n".join(["", f"[projects.{key}]", *lines, ""])
     there = path.read_bytes()

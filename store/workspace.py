@@ -75,6 +75,15 @@ class Workspace:
         """Candidates, append-only."""
         return self.root / "pools"
 
+    def pools_of(self, project: Project) -> Path:
+        """The pools of a project: those that all main projects share, or its own where it is for something else."""
+        return self.pools if project.purpose == "main" else self.pools / str(project.id)
+
+    @property
+    def gold(self) -> Path:
+        """Pairs whose grade is known, by which annotators are measured."""
+        return self.root / "gold.tsv"
+
     @property
     def judgments(self) -> Path:
         """What annotators said, append-only."""

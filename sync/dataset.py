@@ -1,21 +1,23 @@
 """Everything that formats, report and gates look at, gathered once: a pure view of a workspace's files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
-from store import mappings, pools, times
+from store import gold, mappings, pools, times
+from store.gold import Gold
 from store.judgments import Table
 from store.mappings import Mapped
 from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
-from sync import scale, splits
+from sync import adjudication, scale, splits
 from sync.consensus import Consensus, consensus
+from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
 
@@ -32,7 +34,10 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules."""
+    """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules.
+
+    verdicts: answers of the projects that adjudicate this one. gold: pairs whose grade is known.
+    """
 
     name: str
     rules: Rules
@@ -46,19 +51,30 @@ class Dataset:
     mapped: Sequence[Mapped]
     state: State
     frozen: Frozen | None = None
+    verdicts: Sequence[Judgment] = ()
+    gold: Mapping[tuple[str, str], Gold] = field(default_factory=dict)
 
     @cached_property
     def consensus(self) -> Consensus:
-        """Relevance by pair, and what was learned of the annotators."""
+        """Relevance by pair, and what was learned of the annotators. What was adjudicated is as it was decided."""
         chosen = self.settings.consensus
-        if chosen.method == scale.METHOD:
-            return scale.consensus(self.judgments, self.rules, chosen.models)
-        return consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
+        found = (
+            scale.consensus(self.judgments, self.rules, chosen.models)
+            if chosen.method == scale.METHOD
+            else consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
+        )
+        return adjudication.decided(found, self.verdicts, self.rules)
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The answers to gold among the judgments."""
+        return answers(self.judgments, self.pools, self.gold, self.rules)
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:
-        """Why each pair was shown; the latest round counts."""
-        return {(pool.query_id, c.doc_id): c for pool in self.pools for c in pool.candidates}
+        """Why each pair was shown at first: a repeat, in which it may be gold by now, changes no source's yield."""
+        latest_first = sorted(self.pools, key=lambda pool: -pool.round)
+        return {(pool.query_id, c.doc_id): c for pool in latest_first for c in pool.candidates}
 
     @cached_property
     def qrels(self) -> list[Qrel]:
@@ -67,8 +83,8 @@ class Dataset:
 
     @cached_property
     def trainable(self) -> Mapping[str, list[Relevance]]:
-        """By query_id what may reach training: relevance whose pair was no control, in whose text and medium nothing
-        is at odds, and whose item answers no query of a later split; hardest to tell first.
+        """By query_id what may reach training: relevance whose pair is no gold, in whose text and medium nothing is at
+        odds, and whose item answers no query of a later split; hardest to tell first.
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
@@ -85,8 +101,8 @@ class Dataset:
 
     @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
-        """By pair what people said beside its grade."""
-        return said(self.judgments, self.rules)
+        """By pair what people said beside its grade, judges too."""
+        return said([*self.judgments, *self.verdicts], self.rules)
 
     @cached_property
     def apart(self) -> list[Relevance]:
@@ -116,7 +132,8 @@ class Dataset:
 
     def _to_train(self, query_id: str, doc_id: str) -> bool:
         candidate = self.candidates.get((query_id, doc_id))
-        return candidate is not None and candidate.role not in UNTRAINED
+        pair = query_id, doc_id
+        return candidate is not None and candidate.role not in UNTRAINED and pair not in self.gold
 
     def dissonant(self, r: Relevance) -> bool:
         """Whether a positive holds in another than the literal sense for most who answered."""
@@ -147,9 +164,11 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     queries = {q.query_id: q for q in workspace.read_queries().records}
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
-    table, at = Table(workspace.judgments / str(chosen.id)), as_of or State(*2 * (times.END,))
-    made = pools.load(workspace.pools, at.pools).values()
-    given = table.current(at.judgments)
+    folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
+    judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
+    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges)]
+    made = pools.load(folder, at.pools).values()
+    given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
     judgments, mapped = mappings.bring(given, rules, settings.mappings, workspace.rules_of)
     return Dataset(
@@ -160,11 +179,13 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         items=items,
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
-        run=pools.run(workspace.pools, fits, at.pools),
-        judgments=judgments,
+        run=pools.run(folder, fits, at.pools),
+        judgments=[j for j in judgments if j.project not in judges],
         mapped=mapped,
         frozen=_frozen(workspace, queries),
-        state=State(table.latest(at.judgments), pools.newest(workspace.pools, at.pools)),
+        state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
+        verdicts=[j for j in judgments if j.project in judges],
+        gold=gold.load(workspace.gold, rules),
     )
 
 

@@ -38,14 +38,17 @@ class Presenter:
         return replace(pool, candidates=tuple(best_first))
 
     def tasks(self, pools: Iterable[Pool]) -> Iterator[Task]:
-        """The tasks of arranged pools, each with its prediction; a blind query of an assist project has none."""
+        """The tasks of arranged pools, each with its prediction.
+
+        A blind query of an assist project has none, nor has any task of a project that measures or decides.
+        """
         for pool in pools:
             yield from self.predicted(pool, self.queries[pool.query_id])
 
     def predicted(self, pool: Pool, query: Query) -> Iterator[Task]:
         """The tasks of one arranged pool, each with its prediction."""
         for task in self.screens(pool, query):
-            silent = task["meta"][KEY].get("assisted") is False
+            silent = task["meta"][KEY].get("assisted") is False or self.project.purpose != "main"
             yield {**task, "predictions": [] if silent else [self.predict(task, pool)]}
 
     def screens(self, pool: Pool, query: Query) -> list[Task]:

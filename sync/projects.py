@@ -4,7 +4,7 @@ What changes something takes `dry_run`, and then only asks; it returns what was,
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from label_configs.errors import Mendable
 from label_configs.forms import form
 from label_configs.rules import Rules
-from store.settings import Project
+from store.settings import Project, Purpose
 from sync import webhooks
 from sync.label_studio import ONCE, explained
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from label_studio_sdk.types.lse_project_response import LseProjectResponse
     from label_studio_sdk.types.ml_backend import MlBackend
 
+_PURPOSES: Mapping[Purpose, str] = {
+    "main": "",
+    "qualification": "<p>What is right here is known. To pass, {pass_mark:.0%} of your answers have to be right; how "
+    "you did is told when you are through. Take the time that you need.</p>",
+    "adjudication": "<p>Others do not agree on these. What you answer is final: say why, where it is asked.</p>",
+}
+"""What annotators are told of a project's purpose, before the guideline."""
 _TITLE = range(3, 51)
 """How many characters Label Studio takes as a title."""
 
@@ -218,10 +225,15 @@ def config(project: Project, rules: Rules) -> str:
     return form(project.form).xml(rules, project.query, project.candidates)
 
 
+def instruction(project: Project, rules: Rules) -> str:
+    """What annotators read before they begin, as HTML."""
+    return _PURPOSES[project.purpose].format(pass_mark=project.pass_mark) + rules.guideline()
+
+
 def _wanted(project: Project, rules: Rules) -> dict[str, Any]:
     return {
         "label_config": config(project, rules),
-        "expert_instruction": rules.guideline(),
+        "expert_instruction": instruction(project, rules),
         "show_instruction": True,
         "maximum_annotations": project.votes,
         "show_collab_predictions": project.mode == "assist",

@@ -1,9 +1,7 @@
 """What the data are worth, as numbers that gates and people read."""
 
-from collections.abc import Sequence
 from typing import TypedDict
 
-from label_configs.records import Judgment
 from store.mappings import Mapped
 from sync import evaluation
 from sync.agreement import alpha
@@ -12,7 +10,7 @@ from sync.dataset import Dataset
 
 
 class Gold(TypedDict):
-    """Answers to hidden controls: how many, and how many were positive as they should be."""
+    """Answers to hidden controls: how many, and how many were right."""
 
     answers: int
     right: int
@@ -49,7 +47,7 @@ class Summary(TypedDict):
 def summary(data: Dataset) -> Summary:
     """All figures of a data set."""
     given = [j for j in data.judgments if j.kind == "grade"]
-    gold = _gold(data, given)
+    gold = _gold(data)
     answers, right = sum(g["answers"] for g in gold.values()), sum(g["right"] for g in gold.values())
     sources = _sources(data)
     mined = [s for name, s in sources.items() if name.startswith("hard_negative:")]
@@ -88,15 +86,13 @@ def _sources(data: Dataset) -> dict[str, dict[str, int]]:
     return dict(sorted(found.items()))
 
 
-def _gold(data: Dataset, given: Sequence[Judgment]) -> dict[str, Gold]:
-    """By annotator: a control is a known positive, so a positive grade is right."""
+def _gold(data: Dataset) -> dict[str, Gold]:
+    """By annotator."""
     found: dict[str, Gold] = {}
-    for j in given:
-        shown = data.candidates.get((j.query_id, j.doc_id))
-        if shown and shown.role == "control":
-            gold = found.setdefault(j.annotator, {"answers": 0, "right": 0})
-            gold["answers"] += 1
-            gold["right"] += int(j.value) in data.rules.positive
+    for answer in data.answers:
+        gold = found.setdefault(answer.annotator, {"answers": 0, "right": 0})
+        gold["answers"] += 1
+        gold["right"] += answer.right
     return dict(sorted(found.items()))
 
 

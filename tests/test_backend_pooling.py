@@ -39,8 +39,8 @@ def arc(tmp_path: Path) -> Collection:
 
 
 def settings(**pool: Any) -> Settings:
-    """No near-duplicates, for neighbours on the arc have a cosine of 0.997; and no audit, unless it is asked for."""
-    plain = {"reach": 20, "gold_share": 1.0, "near_duplicate": 1.0, "audit_near": 0, "audit_beyond": 0}
+    """No near-duplicates, for neighbours on the arc have a cosine of 0.997; no audit, and nothing planted by itself."""
+    plain = {"reach": 20, "gold_share": 1.0, "planted": 0, "near_duplicate": 1.0, "audit_near": 0, "audit_beyond": 0}
     return Settings.model_validate({"pool": {**plain, **pool}})
 
 

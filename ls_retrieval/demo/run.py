@@ -54,7 +54,7 @@ hard = 4
 random = 1
 audit_near = 1
 audit_beyond = 1
-gold_share = 1.0                    # every pool holds a known positive, so that the demo shows gold at work
+gold_share = 1.0                    # every pool holds a control, so that the demo shows gold at work
 proposers = ["dense", "neighbours", "lexical", "siblings"]
 
 [negatives]

@@ -19,7 +19,7 @@ def check(seen: Seen) -> Iterator[Finding]:
     filled = [task for task in there if is_filled(task)]
     of = f", of the first {_LOOKED_AT}" if len(there) == _LOOKED_AT else ""
     yield ok(f"{len(filled)} tasks with candidates, {len(there) - len(filled)} without{of}")
-    known = {pool.pool_id for pool in pools.each(seen.workspace.pools)}
+    known = {pool.pool_id for pool in pools.each(seen.workspace.pools_of(seen.project))}
     lost = [f"task {task['id']}" for task in filled if task["meta"][KEY].get("pool_id") not in known]
     if lost:
         mend = "They were pushed from another workspace, or pools/ was lost: restore it, or their sources are unknown."

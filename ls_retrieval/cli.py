@@ -300,17 +300,27 @@ def learn(
 def report(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page there: one HTML file, for a browser or paper.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
+    corrected: Annotated[
+        Path | None,
+        typer.Option(help="Write expected grades there, as judged and without the bias of place: tab-separated."),
+    ] = None,
 ) -> None:
-    """Show what the data are worth: agreement, gold, nDCG with judged@10, and the yield of each source."""
-    from ls_retrieval import flow, tables
-    from store import files
-    from sync.report import summary
+    """Show what the data are worth: agreement, gold, nDCG with judged@10, what was missed, each source's yield.
 
-    figures = summary(flow.dataset(_workspace(workspace), project))
-    if json_file:
-        files.write(json_file, json.dumps(figures, indent=1) + "\n")
-    tables.show(figures)
+    The page links its disagreements into the Label Studio at LABEL_STUDIO_URL.
+
+    Example: ls-retrieval report -w photos --out report.html --json report.json
+    """
+    from ls_retrieval import flow, reporting, tables
+
+    data = flow.dataset(_workspace(workspace), project)
+    tables.show(reporting.report(data, out, json_file))
+    if corrected:
+        reporting.corrected(data, corrected)
+    for path in filter(None, (out, json_file, corrected)):
+        typer.echo(str(path))
 
 
 @app.command()

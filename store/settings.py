@@ -243,12 +243,18 @@ class Corpus(_Section):
 
 
 class Gates(_Section):
-    """What the data must reach before anything is published; a gate that is not set is not checked."""
+    """What the data must reach before anything is published; a gate that is not set is not checked.
+
+    Two are ceilings. false_negative_bound: of the items that were not shown at most so many are relevant, by the audit
+    and at 95 %. untouched: share of answers that were left as predicted.
+    """
 
     alpha: float | None = None
     gold_accuracy: Share | None = None
     judged_at_10: Share | None = None
     coverage: Share | None = None
+    false_negative_bound: Share | None = None
+    untouched: Share | None = None
 
 
 class Splits(_Section):

@@ -307,9 +307,10 @@ def report(
         typer.Option(help="Write expected grades there, as judged and without the bias of place: tab-separated."),
     ] = None,
 ) -> None:
-    """Show what the data are worth: agreement, gold, nDCG with judged@10, what was missed, each source's yield.
+    """Show what the data are worth, on screen, as a page and as JSON.
 
-    The page links its disagreements into the Label Studio at LABEL_STUDIO_URL.
+    Agreement, gold, nDCG with judged@10, bias, what was missed and with which bound, the yield of each source. The
+    page links its disagreements into the Label Studio at LABEL_STUDIO_URL.
 
     Example: ls-retrieval report -w photos --out report.html --json report.json
     """

@@ -10,6 +10,7 @@ from sync.report import plots
 from sync.report.figures import Report
 from sync.report.plots import Bar, Dot
 
+_SLICES = 9
 WARN = 0.667
 """Alpha below which agreement is doubtful (Krippendorff)."""
 
@@ -34,6 +35,7 @@ def together(r: Report, rules: Rules) -> Markup | None:
 def agreement(r: Report, rules: Rules) -> Markup | None:
     """Alpha, overall and by slice."""
     slices = [(f"{way}: {name}", one) for way, of in r["slices"].items() for name, one in of.items()]
+    slices = sorted(slices, key=lambda named: (-named[1]["judged"], named[0]))[:_SLICES]
     rows = [("all", r["alpha"], f"{r['judged']} pairs")]
     rows += [(name, one["alpha"], f"{one['judged']} pairs") for name, one in slices]
     found = [Dot(name, value, value, value, note) for name, value, note in rows if value is not None]
@@ -67,7 +69,7 @@ def pace(r: Report, rules: Rules) -> Markup | None:
             f"{one['median']:g} s")
         for one in found
     ]  # fmt: skip
-    return plots.dots(rows, "Seconds a judgment", 0, max(one["high"] for one in found) * 1.05) if found else None
+    return plots.dots(rows, "Seconds a judgment", 0, max(one["high"] for one in found) * 1.2) if found else None
 
 
 def sources(r: Report, rules: Rules) -> Markup | None:
@@ -80,7 +82,7 @@ def sources(r: Report, rules: Rules) -> Markup | None:
             ("neither", float(neither), "neither"),
             ("bad", float(one["negative"]), "negative"),
         ]
-        rows.append(Bar(name.replace("_", " "), parts, f"{one['positive']} of {one['judged']}"))
+        rows.append(Bar(_named(name), parts, f"{one['positive']} of {one['judged']}"))
     return plots.bars(rows, "Judged candidates by role and source") if rows else None
 
 
@@ -139,6 +141,12 @@ def why(r: Report, rules: Rules) -> Markup | None:
         rows.append(Bar(one["code"], [("c3" if one["p"] < 0.05 else "c2", round(here, 3), "of near misses")],
                         f"{one['near']} {lift}{sure}"))  # fmt: skip
     return plots.bars(rows, "Reasons among near misses") if rows else None
+
+
+def _named(name: str) -> str:
+    """A role and a source in words; the role alone where the source says the same again."""
+    role, _, source = name.partition(":")
+    return source if source.startswith(role) else f"{role.replace('_', ' ')} {source}"
 
 
 def _edge(rows: list[Dot]) -> float:

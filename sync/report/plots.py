@@ -13,7 +13,7 @@ WIDTH = 640
 _LABEL = 190
 _ROW = 26
 _RIGHT = 74
-_CHARS = 27
+_CHARS = 24
 
 
 class Bar(NamedTuple):
@@ -37,7 +37,8 @@ class Dot(NamedTuple):
 def bars(rows: Sequence[Bar], title: str) -> Markup:
     """Stacked bars, one below the other, on a scale from 0 to the longest."""
     longest = max((sum(value for _, value, _ in row.parts) for row in rows), default=0) or 1
-    scale = (WIDTH - _LABEL - _RIGHT) / longest
+    right = max(_RIGHT, *(16 + 6.4 * len(row.note) for row in rows))
+    scale = (WIDTH - _LABEL - right) / longest
     body = [line for n, row in enumerate(rows) for line in _bar(row, n * _ROW, scale)]
     return _svg(body, len(rows) * _ROW + 4, title)
 
@@ -114,13 +115,13 @@ def heat(cells: Sequence[Sequence[float]], labels: Sequence[str], title: str) ->
     side = 54
     body = []
     for r, row in enumerate(cells):
-        body.append(f'<text class="scale" x="86" y="{r * side + side / 2 + 4}">{escape(labels[r])}</text>')
+        body.append(f'<text class="scale" x="26" y="{r * side + side / 2 + 4}">{escape(labels[r])}</text>')
         body.append(
-            f'<text class="tick" x="{94 + r * side + side / 2}" y="{len(cells) * side + 16}">{escape(labels[r])}</text>'
+            f'<text class="tick" x="{34 + r * side + side / 2}" y="{len(cells) * side + 16}">{escape(labels[r])}</text>'
         )
         for c, value in enumerate(row):
             shade = 0.06 + 0.94 * (value / most) ** 0.5
-            left, kind = 94 + c * side, "c1" if r == c else "c3"
+            left, kind = 34 + c * side, "c1" if r == c else "c3"
             body.append(
                 f'<rect class="{kind}" opacity="{shade:.2f}" x="{left + 1}" y="{r * side + 1}" width="{side - 2}" '
                 f'height="{side - 2}" rx="4"/>'
@@ -128,7 +129,7 @@ def heat(cells: Sequence[Sequence[float]], labels: Sequence[str], title: str) ->
             ink = "on" if shade > 0.5 else "end"
             middle = left + side / 2
             body.append(f'<text class="{ink} mid" x="{middle}" y="{r * side + side / 2 + 4}">{value:.0f}</text>')
-    return _svg(body, len(cells) * side + 24, title)
+    return _svg(body, len(cells) * side + 24, title, 40 + len(cells) * side)
 
 
 def curve(points: Sequence[tuple[str, float]], whole: float, title: str, height: int = 150) -> Markup:
@@ -179,6 +180,6 @@ def _note(text: str, x: float, y: float) -> str:
     return f'<text class="note" x="{x:.1f}" y="{y + 4:.1f}">{escape(text)}</text>'
 
 
-def _svg(body: Sequence[str], height: float, title: str) -> Markup:
-    head = f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">'
+def _svg(body: Sequence[str], height: float, title: str, width: float = WIDTH) -> Markup:
+    head = f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">'
     return Markup(head + "".join(body) + "</svg>")  # noqa: S704 - every text in it was escaped above

@@ -272,11 +272,13 @@ class Splits(_Section):
 
 class Export(_Section):
     """How data sets hold media: embedded in Parquet or copied beside it, as the format's loader expects (auto); or by
-    reference, as the corpus has them. pictures: as they are, or as the annotators saw them.
+    reference, as the corpus has them. pictures: as they are, or as the annotators saw them. confidence: that the
+    consensus needs to have in a negative before it may be trained on.
     """
 
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"
     pictures: Literal["originals", "thumbnails"] = "originals"
+    confidence: Share = 0.0
 
 
 class Project(_Section):

@@ -114,7 +114,7 @@ def _grades(affinity: NDArray[np.float64], size: Size, random: np.random.Generat
     found = np.zeros(affinity.shape, dtype=np.int64)
     for row, order in zip(found, np.argsort(-affinity, axis=1), strict=True):
         scale = float(np.exp(random.normal(-0.3, 0.9))) if size.tailed else 1.0
-        ends = np.cumsum([1 + random.poisson(5 * scale), 1 + random.poisson(9 * scale), 2 + random.poisson(28 * scale)])
+        ends = np.cumsum([1 + random.poisson(5 * scale), 1 + random.poisson(9 * scale), 2 + random.poisson(8 * scale)])
         for grade, (start, end) in zip((3, 2, 1), zip((0, *ends[:-1]), ends, strict=True), strict=True):
             row[order[start:end]] = grade
     return found

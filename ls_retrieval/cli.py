@@ -325,6 +325,40 @@ def report(
 
 
 @app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many worlds.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write floors, values and seeds there.")] = None,
+    documents: Annotated[int, typer.Option(min=200, help="Documents of a world.")] = 5000,
+    queries: Annotated[int, typer.Option(min=4, help="Queries of a world.")] = 60,
+    votes: Annotated[int, typer.Option(min=1, max=12, help="Votes for each pair.")] = 3,
+    spammers: Annotated[float, typer.Option(min=0, max=0.9, help="Share of annotators who answer anything.")] = 0.25,
+    noise: Annotated[float, typer.Option(min=0, help="Spread of an annotator's answers, in grades.")] = 0.55,
+    tailed: Annotated[
+        bool, typer.Option("--tailed", help="Few queries have many relevant items, many have few.")
+    ] = False,
+) -> None:
+    """Measure the tool where the truth is known. Ends with 3 where a criterion is not met.
+
+    Example: ls-retrieval simulate --seeds 5 --json simulation.json
+    """
+    from ls_retrieval import simulation, tables
+    from ls_retrieval.progress import bar
+    from store import files
+
+    size = simulation.Size(
+        documents=documents, queries=queries, votes=votes, spammers=spammers, noise=noise, tailed=tailed
+    )
+    with bar("Simulating", seeds) as advance:
+        found = simulation.simulate(seeds, size, advance=advance)
+    if json_file:
+        files.write(json_file, json.dumps(found, indent=1) + "\n")
+    tables.simulated(found)
+    unmet = [name for name, one in found.items() if not one["met"]]
+    if unmet:
+        raise GateFailed(f"In this world {', '.join(unmet)} are not met.")
+
+
+@app.command()
 def export(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",

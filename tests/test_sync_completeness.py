@@ -1,7 +1,7 @@
 """What was missed, what each proposer is worth, and whose judge a run is."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from label_configs.records import Candidate, Pool, Qrel, Role, ScoredDoc, named_by
-from sync.completeness import circular, missed, proposers, why, yields
+from sync.completeness import Why, circular, missed, proposers, why, yields
 from sync.completeness.audit import Draw, bound
 from sync.completeness.bounds import binomial_cdf, hypergeometric_cdf, interval, lower, most_marked, upper
 from sync.said import Said
@@ -230,28 +230,45 @@ def reasons(**counts: int) -> Said:
     return Said(voters=3, reasons=Counter(counts))
 
 
-def judged_with(codes: Mapping[str, Said], grade: int, rank: int) -> tuple[dict, dict, dict]:  # type: ignore[type-arg]
-    said = {("q", d): about for d, about in codes.items()}
-    return said, dict.fromkeys(said, grade), {pair: shown(pair[1], "dense 1", rank=rank) for pair in said}
+Reasons = tuple[str, int, float, int]
+"""code, grade, score, rank"""
+
+
+def asked(rows: Sequence[Reasons]) -> list[Why]:
+    said = {("q", f"d{n}"): reasons(**{code: 1}) for n, (code, *_) in enumerate(rows)}
+    graded = {("q", f"d{n}"): grade for n, (_, grade, *_) in enumerate(rows)}
+    shown = {
+        ("q", f"d{n}"): Candidate(doc_id=f"d{n}", source="dense", score=score, rank=rank)
+        for n, (_, _, score, rank) in enumerate(rows)
+    }
+    return why(said, graded, shown, POSITIVE)
 
 
 def test_without_reasons_there_is_nothing_to_say() -> None:
     assert why({("q", "d"): Said(voters=1)}, {("q", "d"): 1}, {}, POSITIVE) == []
+    assert asked([("count", 1, 0.5, 3)])[0]["p"] == 0.5  # nothing to compare it with
 
 
-def test_the_reason_that_near_misses_have_more_often_comes_first() -> None:
-    said, graded, candidates = judged_with({f"n{n}": reasons(count=2) for n in range(8)}, 1, 3)
-    more = judged_with({f"e{n}": reasons(**{("object" if n else "count"): 1}) for n in range(8)}, 2, 3)
-    for known, new in zip((said, graded, candidates), more, strict=True):
-        known |= new
-    first, second = why(said, graded, candidates, POSITIVE)
+def test_the_reason_whose_pairs_score_too_high_for_their_grade_comes_first() -> None:
+    rows = [("count", 1, 9.0 + n, n + 1) for n in range(8)] + [("object", 1, 1.0 + n / 9, 20 + n) for n in range(8)]
+    first, second = asked([*rows, ("count", 2, 0.5, 40)])
     assert (first["code"], first["near"], first["near_of"], first["elsewhere"]) == ("count", 8, 8, 1)
-    assert first["lift"] == 8.0
-    fisher = stats.fisher_exact([[8, 0], [1, 7]], alternative="greater").pvalue
-    assert first["p"] == pytest.approx(2 * fisher, abs=1e-6)  # Holm: two codes
-    assert (second["code"], second["lift"], second["p"]) == ("object", 0.0, 1.0)
+    assert first["lift"] == 9.0  # 8 of 8 against 1 of 9
+    scores = [score for _, _, score, _ in rows]
+    rank_sum = stats.mannwhitneyu(
+        scores[:8], scores[8:], alternative="greater", use_continuity=False, method="asymptotic"
+    )
+    assert first["p"] == pytest.approx(2 * rank_sum.pvalue, abs=1e-6)  # Holm: two codes
+    assert (second["code"], second["p"] > 0.99) == ("object", True)
+
+
+def test_that_better_grades_have_other_reasons_and_higher_scores_is_no_weakness() -> None:
+    better = [("style", 2, 5.0 + n, n + 1) for n in range(9)] + [("object", 2, 4.5, 9)]
+    worse = [("object", 1, 1.0 + n, 20 + n) for n in range(9)] + [("style", 1, 0.5, 30)]
+    assert min(one["p"] for one in asked([*better, *worse])) > 0.05
 
 
 def test_a_code_that_few_of_those_asked_named_is_not_the_pairs() -> None:
-    said, graded, candidates = judged_with({"n": reasons(count=3, style=1)}, 1, 3)
-    assert [one["code"] for one in why(said, graded, candidates, POSITIVE)] == ["count"]
+    candidate = {("q", "n"): shown("n", "dense 1", rank=3)}
+    found = why({("q", "n"): reasons(count=3, style=1)}, {("q", "n"): 1}, candidate, POSITIVE)
+    assert [one["code"] for one in found] == ["count"]

@@ -13,9 +13,8 @@ __all__ = ["CRITERIA", "Measured", "Size", "simulate"]
 
 
 class Measured(TypedDict):
-    """One criterion. floor: what each figure has to reach. value: their means over the seeds. met: whether the means do.
-
-    seeds: the figures of each seed, and of figures without a floor too, which are there for comparison.
+    """One criterion. floor: what figures have to reach. value: their means over the seeds, and of others that are there
+    for comparison. met: whether the means reach it. seeds: the figures of each seed.
     """
 
     about: str

@@ -1,15 +1,15 @@
 """What the tool has to reach where the truth is known: one function a criterion, each of one labelled world."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from label_configs.records import Pool, Qrel, ScoredDoc
+from label_configs.records import Pool, Qrel, Relevance, ScoredDoc
 from ls_retrieval.simulation import peers, whose, why
 from ls_retrieval.simulation.audits import covered
-from ls_retrieval.simulation.crowd import Card, judge, screens
+from ls_retrieval.simulation.crowd import judge, screens
 from ls_retrieval.simulation.gold import auc, flagged
 from ls_retrieval.simulation.labelled import Labelled
 from sync import evaluation
@@ -19,7 +19,9 @@ from sync.consensus import consensus
 from sync.formats.triplets import triplets
 
 RELEVANT = 2
-SLOPE = -0.1
+SLOPE = -0.06
+"""Grades a place further down, on a screen that shows a whole pool."""
+WHOLE = 24
 SURE = 0.8
 Figures = dict[str, float]
 
@@ -51,21 +53,23 @@ def verified_negatives(of: Labelled) -> Figures:
 
 
 def bias_meter(of: Labelled) -> Figures:
-    """M4: the slope of the place from shuffled tasks, and what is left of the display's bias once it is corrected."""
-    random = of.random(4)
-    blind = judge(of.world, screens(of.pools), of.people, of.rules, random, SLOPE)
+    """M4: the slope of the place from shuffled tasks, and what is left of the display's bias once it is corrected.
+
+    The bias is what one encoder gains in nDCG@10 where people judge whole pools in its order.
+    """
+    scores = dict(_by_encoder(of))
+    blind = judge(of.world, screens(of.pools, WHOLE), of.people, of.rules, of.random(4), SLOPE)
     learned = consensus(blind, of.rules)
     readers = {name: Reader(learned.bias[name], learned.spread[name]) for name in learned.bias}
-    scores = {pair: c.score for pair, c in of.data.candidates.items()}
     found = position(seen(blind, of.rules, scores), of.rules, readers)
-    slope, middle = (found["slope"], found["middle"]) if found else (0.0, 3.5)
-    ordered = screens(_best_first(pool) for pool in of.pools)
+    slope, middle = (found["slope"], found["middle"]) if found else (0.0, 0.0)
+    ordered = screens([_best_first(pool, scores) for pool in of.pools], WHOLE)
     plain, leaning = (
         seen(judge(of.world, ordered, of.people, of.rules, of.random(40), one), of.rules, scores)
         for one in (0.0, SLOPE)
     )
     true, biased, mended = (
-        _ndcg(of, corrected(votes, of.rules, readers, by, middle))
+        _ndcg(scores, corrected(votes, of.rules, readers, by, middle), of)
         for votes, by in ((plain, 0.0), (leaning, 0.0), (leaning, slope))
     )
     return {
@@ -79,7 +83,8 @@ def bias_meter(of: Labelled) -> Figures:
 def gold(of: Labelled) -> Figures:
     """M5: spammers by 20 answers to gold, half of it known positives and half planted negatives."""
     random = of.random(5)
-    good, bad = [], []
+    good: list[int] = []
+    bad: list[int] = []
     for _ in range(20):
         for n in range(50):
             spam = n < 50 * of.world.size.spammers
@@ -108,8 +113,16 @@ def consensus_error(of: Labelled) -> Figures:
 
 
 def completeness(of: Labelled) -> Figures:
-    """M7: how many of 400 redrawn audits give a bound that covers what was missed."""
-    return covered(of)
+    """M7: how many of 400 redrawn audits give a bound that covers what was missed; and what pools of others hold."""
+    shown = {(pool.query_id, c.doc_id) for pool in of.pools for c in pool.candidates}
+    relevant = sum(of.world.grade(*pair) >= RELEVANT for pair in shown) / int((of.world.grades >= RELEVANT).sum())
+    encoders = sorted(of.world.vectors)
+    return {
+        **covered(of),
+        "recall of the pools": relevant,
+        "of one model's depth-k pool": peers.depth_k(of.world, encoders[:1], len(shown)),
+        "of three models' depth-k pool": peers.depth_k(of.world, encoders, len(shown)),
+    }
 
 
 def circularity(of: Labelled) -> Figures:
@@ -139,27 +152,36 @@ CRITERIA: Mapping[str, Criterion] = {
         "consensus", consensus_error, {"error of the majority's": (False, 0.6), "calibration error": (False, 0.05)}
     ),
     "M7": Criterion("completeness bound", completeness, {"covering of 400": (True, 370)}),
-    "M8": Criterion("circularity guard", circularity, {"own judged, flagged": (True, 0.95), "balanced, flagged": (False, 0.05)}),
+    "M8": Criterion(
+        "circularity guard", circularity, {"own judged, flagged": (True, 0.95), "balanced, flagged": (False, 0.05)}
+    ),
     "M9": Criterion("why-mining", reasons, {"found first": (True, 0.9)}),
-}  # fmt: skip
-"""Name in shared/science's table to what is measured."""
+}
+"""Name of a criterion to what is measured."""
 
 
-def _share(of: Labelled, pairs: object, least: int) -> float:
-    grades = [of.world.grade(*pair) >= least for pair in pairs]  # type: ignore[attr-defined]
+def _share(of: Labelled, pairs: Iterable[tuple[str, str]], least: int) -> float:
+    grades = [of.world.grade(*pair) >= least for pair in pairs]
     return float(np.mean(grades)) if grades else float("nan")
 
 
-def _best_first(pool: Pool) -> Pool:
-    return replace(pool, candidates=tuple(sorted(pool.candidates, key=lambda c: (-c.score, c.doc_id))))
+def _by_encoder(of: Labelled) -> Iterator[tuple[tuple[str, str], float]]:
+    """The scores that the first encoder gives to what is shown."""
+    scores = of.world.scores(min(of.world.vectors))
+    for pool in of.pools:
+        for c in pool.candidates:
+            yield (pool.query_id, c.doc_id), float(scores[int(pool.query_id[1:]), int(c.doc_id[1:])])
 
 
-def _ndcg(of: Labelled, relevance: object) -> float:
-    """nDCG@10 of the models' order of the pools, by expected grades in thousandths."""
+def _best_first(pool: Pool, scores: Mapping[tuple[str, str], float]) -> Pool:
+    return replace(pool, candidates=tuple(sorted(pool.candidates, key=lambda c: -scores[pool.query_id, c.doc_id])))
+
+
+def _ndcg(scores: Mapping[tuple[str, str], float], relevance: Iterable[Relevance], of: Labelled) -> float:
+    """nDCG@10 of the encoder's order of the pools, by expected grades in thousandths."""
     values = np.array(of.rules.values, dtype=float)
-    qrels = [Qrel(r.query_id, r.doc_id, round(1000 * float(values @ r.soft))) for r in relevance]  # type: ignore[attr-defined]
-    run = [ScoredDoc(pool.query_id, c.doc_id, c.score) for pool in of.pools for c in pool.candidates]
-    return evaluation.ndcg(qrels, run) or 0.0
+    qrels = [Qrel(r.query_id, r.doc_id, round(1000 * float(values @ np.array(r.soft)))) for r in relevance]
+    return evaluation.ndcg(qrels, [ScoredDoc(*pair, score) for pair, score in scores.items()]) or 0.0
 
 
 def _gold_answers(of: Labelled, random: np.random.Generator, spam: bool) -> int:
@@ -179,6 +201,3 @@ def _calibration(chance: np.ndarray, truth: np.ndarray, bins: int = 10) -> float
     which = np.minimum((chance * bins).astype(int), bins - 1)
     parts = [(which == n) for n in range(bins)]
     return float(sum(part.mean() * abs(chance[part].mean() - truth[part].mean()) for part in parts if part.any()))
-
-
-__all__ = ["CRITERIA", "Card", "Criterion"]

@@ -10,8 +10,7 @@ from label_configs.records import Judgment, Pool
 from label_configs.rules import Rules
 from ls_retrieval.simulation.world import Size, World
 
-_MIDDLE = 3.5
-PER_SCREEN = 8
+_MIDDLE = 11.5
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,10 @@ def crowd(size: Size, random: np.random.Generator) -> Crowd:
     return Crowd({name: float(random.normal(0, size.bias)) for name in names}, frozenset(names[:many]))
 
 
-def screens(pools: Iterable[Pool]) -> list[Card]:
-    """The cards of pools as they are laid out, eight a screen."""
+def screens(pools: Iterable[Pool], per_screen: int = 8) -> list[Card]:
+    """The cards of pools as they are laid out."""
     return [
-        Card(pool.query_id, c.doc_id, n % PER_SCREEN, n // PER_SCREEN)
+        Card(pool.query_id, c.doc_id, n % per_screen, n // per_screen)
         for pool in pools
         for n, c in enumerate(pool.candidates)
     ]
@@ -61,7 +60,8 @@ def judge(
     random: np.random.Generator,
     slope: float = 0.0,
 ) -> list[Judgment]:
-    """What the crowd says of cards: each screen is answered by `votes` of them. slope: grades a place further down."""
+    """What the crowd says of cards: each screen is answered by `votes` of them. slope: grades a
+    place further down, from the middle of 24."""
     found, names = [], sorted(people.bias)
     answering: dict[tuple[str, int], list[tuple[int, str]]] = {}
     number = 0

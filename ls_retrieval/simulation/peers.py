@@ -30,12 +30,16 @@ def majority(judgments: Sequence[Judgment]) -> dict[tuple[str, str], int]:
     return found
 
 
-def pooled(world: World, encoders: Sequence[str], depth: int) -> set[tuple[int, int]]:
-    """The pairs of a depth-k pool."""
-    found = set()
-    for name in encoders:
-        first = np.argsort(-world.scores(name), axis=1)[:, :depth]
-        found |= {(q, int(d)) for q, row in enumerate(first) for d in row}
+def depth_k(world: World, encoders: Sequence[str], judgments: int) -> float:
+    """The share of the relevant items that is in the deepest pool of the first k of each encoder within a budget."""
+    orders, found = [np.argsort(-world.scores(name), axis=1) for name in encoders], 0.0
+    for depth in range(1, judgments):
+        held = np.zeros(world.grades.shape, dtype=bool)
+        for order in orders:
+            np.put_along_axis(held, order[:, :depth], True, axis=1)
+        if held.sum() > judgments:
+            break
+        found = float((held & (world.grades > 1)).sum() / (world.grades > 1).sum())
     return found
 
 
@@ -59,7 +63,7 @@ def _theirs(world: World, encoder: str, number: int) -> list[tuple[str, str]]:
     given = {**{ask(n): v for n, v in enumerate(queries)}, **{doc(n): v for n, v in enumerate(documents)}}
     options = {"relative_margin": 0.05, "num_negatives": number, "sampling_strategy": "top", "verbose": False}
     found = mine_hard_negatives(pairs, _Given(given), corpus=list(world.items), **options)  # type: ignore[arg-type]
-    return [(str(row["query"]), str(row["negative"])) for row in found]  # type: ignore[index,call-overload]
+    return [(str(row["query"]), str(row["negative"])) for row in found]
 
 
 class _Given:

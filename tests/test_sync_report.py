@@ -15,7 +15,7 @@ from store.settings import Gates
 from store.workspace import Workspace
 from sync import gates
 from sync.dataset import Dataset, load
-from sync.report import figures
+from sync.report import figures, summary
 from sync.report.page import page
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&lt;"
@@ -38,7 +38,7 @@ class Seen(HTMLParser):
 
 
 def shown(data: Dataset, base: str = "") -> str:
-    return page(figures.report(data), data, gates.check(figures.summary(data), data.settings.gates), base)
+    return page(figures.report(data), data, gates.check(summary(data), data.settings.gates), base)
 
 
 def hostile(root: Path) -> Workspace:
@@ -104,7 +104,7 @@ def test_page_json_and_corrected_grades_are_written_as_files(tmp_path: Path) -> 
     assert out.read_text("utf-8").startswith("<!doctype html>")
     assert out.stat().st_size < 200_000
     written = json.loads(listed.read_text("utf-8"))
-    assert written["alpha"] == figures.summary(data)["alpha"]
+    assert written["alpha"] == summary(data)["alpha"]
     assert written["gates"][0] == {
         "name": "alpha",
         "floor": 0.9,
@@ -129,14 +129,14 @@ def test_pictures_of_hard_negatives_are_in_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("limit", "passed"), [(0.3, True), (0.2999, False)])
 def test_a_ceiling_lets_pass_what_does_not_exceed_it(tmp_path: Path, limit: float, passed: bool) -> None:
-    found = figures.summary(load(make_workspace(tmp_path), "main"))
+    found = summary(load(make_workspace(tmp_path), "main"))
     found["untouched"] = found["false_negative_bound"] = 0.3
     checked = gates.check(found, Gates(untouched=limit, false_negative_bound=limit))
     assert [(gate.name, gate.passed) for gate in checked] == [("false_negative_bound", passed), ("untouched", passed)]
 
 
 def test_without_an_audit_the_bound_cannot_pass_and_the_gate_says_what_to_do(tmp_path: Path) -> None:
-    found = figures.summary(load(make_workspace(tmp_path), "main"))
+    found = summary(load(make_workspace(tmp_path), "main"))
     assert found["false_negative_bound"] is None
     with pytest.raises(GateFailed, match=r"at most 0\.05 is wanted\. Judge more of the audit") as failed:
         gates.enforce(gates.check(found, Gates(false_negative_bound=0.05)))

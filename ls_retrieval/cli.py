@@ -328,6 +328,7 @@ def report(
 def simulate(
     seeds: Annotated[int, typer.Option(min=1, help="How many worlds.")] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write floors, values and seeds there.")] = None,
+    criteria: Annotated[str, typer.Option(help="Names with commas between; all without it.")] = "",
     documents: Annotated[int, typer.Option(min=200, help="Documents of a world.")] = 5000,
     queries: Annotated[int, typer.Option(min=4, help="Queries of a world.")] = 60,
     votes: Annotated[int, typer.Option(min=1, max=12, help="Votes for each pair.")] = 3,
@@ -337,7 +338,9 @@ def simulate(
         bool, typer.Option("--tailed", help="Few queries have many relevant items, many have few.")
     ] = False,
 ) -> None:
-    """Measure the tool where the truth is known. Ends with 3 where a criterion is not met.
+    """Measure the tool where the truth is known.
+
+    Ends with 3 where a criterion is not met.
 
     Example: ls-retrieval simulate --seeds 5 --json simulation.json
     """
@@ -348,8 +351,9 @@ def simulate(
     size = simulation.Size(
         documents=documents, queries=queries, votes=votes, spammers=spammers, noise=noise, tailed=tailed
     )
+    names = simulation.known(criteria.split(",") if criteria else list(simulation.CRITERIA))
     with bar("Simulating", seeds) as advance:
-        found = simulation.simulate(seeds, size, advance=advance)
+        found = simulation.simulate(seeds, size, names, advance=advance)
     if json_file:
         files.write(json_file, json.dumps(found, indent=1) + "\n")
     tables.simulated(found)

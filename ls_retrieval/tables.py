@@ -109,6 +109,10 @@ def overview(figures: Summary) -> Table:
         "mined hard negatives": f"{figures['mined']} judged: {figures['mined_negative']} confirmed, "
         f"{figures['mined_positive']} found positive",
     }
+    bound = figures["false_negative_bound"]
+    rows["items not shown"] = (
+        "not audited" if bound is None else f"at most {bound:.1%} are relevant (95 %, by the audit)"
+    )
     for one in figures["mapped"]:
         rows[f"of the rules {one['rules_hash']}"] = f"{one['judgments']} by a mapping, {one['left_out']} left out"
     for name, value in rows.items():

@@ -5,11 +5,12 @@ from typing import TypedDict
 
 import numpy as np
 
+from label_configs.errors import Mendable
 from ls_retrieval.simulation.criteria import CRITERIA, Criterion
 from ls_retrieval.simulation.labelled import labelled
 from ls_retrieval.simulation.world import Size, world
 
-__all__ = ["CRITERIA", "Measured", "Size", "simulate"]
+__all__ = ["CRITERIA", "Measured", "Size", "known", "simulate"]
 
 
 class Measured(TypedDict):
@@ -22,6 +23,14 @@ class Measured(TypedDict):
     value: dict[str, float]
     met: bool
     seeds: list[dict[str, float]]
+
+
+def known(names: Sequence[str]) -> list[str]:
+    """The names of criteria. Raises Mendable for one that there is not."""
+    unknown = [name for name in names if name not in CRITERIA]
+    if unknown:
+        raise Mendable(f"There is no criterion {', '.join(unknown)}.", mend=f"Take some of: {', '.join(CRITERIA)}.")
+    return list(names)
 
 
 def simulate(

@@ -17,7 +17,7 @@ from store.settings import Media as MediaSettings
 from store.settings import PoolSettings, Project, Settings, Splits
 from sync.dataset import Dataset, State
 
-POOL = PoolSettings(depth=24, proposers=("dense",), hard=4, random=1, audit_near=1, audit_beyond=1)
+POOL = PoolSettings(depth=24, proposers=("dense",), hard=2, random=1, audit_near=1, audit_beyond=1)
 SETTINGS = Settings(pool=POOL, splits=Splits(dev=0, test=0), projects={"main": Project(id=1, votes=3)}, encoders={})
 
 

@@ -355,7 +355,8 @@ def simulate(
     with bar("Simulating", seeds) as advance:
         found = simulation.simulate(seeds, size, names, advance=advance)
     if json_file:
-        files.write(json_file, json.dumps(found, indent=1) + "\n")
+        plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON has no NaN
+        files.write(json_file, json.dumps(plain, indent=1) + "\n")
     tables.simulated(found)
     unmet = [name for name, one in found.items() if not one["met"]]
     if unmet:

@@ -1,7 +1,7 @@
 """The records that every room passes on, in the field's own words."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, overload
 
@@ -78,6 +78,19 @@ class Candidate:
     drawn: int = 0
     drawn_from: int = 0
     twin: str = ""
+
+    @property
+    def proposers(self) -> dict[str, int]:
+        """Of a candidate that was ranked: every proposer that named it, with the rank it gave; see `named_by`."""
+        if self.role != "candidate" or not self.reason:
+            return {}
+        pairs = (one.rpartition(" ") for one in self.reason.split(", "))
+        return {name: int(rank) for name, _, rank in pairs if name and rank.isdecimal()}
+
+
+def named_by(ranks: Iterable[tuple[int, str]]) -> str:
+    """The reason of a candidate that was ranked: every proposer with its rank, as `Candidate.proposers` reads it."""
+    return ", ".join(f"{source} {rank}" for rank, source in ranks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -467,17 +467,67 @@ def forget(
 def report(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page there: one HTML file, for a browser or paper.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
+    corrected: Annotated[
+        Path | None,
+        typer.Option(help="Write expected grades there, as judged and without the bias of place: tab-separated."),
+    ] = None,
 ) -> None:
-    """Show what the data are worth: agreement, gold, nDCG with judged@10, and the yield of each source."""
-    from ls_retrieval import flow, tables
-    from store import files
-    from sync.report import summary
+    """Show what the data are worth, on screen, as a page and as JSON.
 
-    figures = summary(flow.dataset(_workspace(workspace), project))
+    Agreement, gold, nDCG with judged@10, bias, what was missed and with which bound, the yield of each source. The
+    page links its disagreements into the Label Studio at LABEL_STUDIO_URL.
+
+    Example: ls-retrieval report -w photos --out report.html --json report.json
+    """
+    from ls_retrieval import flow, reporting, tables
+
+    data = flow.dataset(_workspace(workspace), project)
+    tables.show(reporting.report(data, out, json_file))
+    if corrected:
+        reporting.corrected(data, corrected)
+    for path in filter(None, (out, json_file, corrected)):
+        typer.echo(str(path))
+
+
+@app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many worlds.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write floors, values and seeds there.")] = None,
+    criteria: Annotated[str, typer.Option(help="Names with commas between; all without it.")] = "",
+    documents: Annotated[int, typer.Option(min=200, help="Documents of a world.")] = 5000,
+    queries: Annotated[int, typer.Option(min=4, help="Queries of a world.")] = 60,
+    votes: Annotated[int, typer.Option(min=1, max=12, help="Votes for each pair.")] = 3,
+    spammers: Annotated[float, typer.Option(min=0, max=0.9, help="Share of annotators who answer anything.")] = 0.25,
+    noise: Annotated[float, typer.Option(min=0, help="Spread of an annotator's answers, in grades.")] = 0.55,
+    tailed: Annotated[
+        bool, typer.Option("--tailed", help="Few queries have many relevant items, many have few.")
+    ] = False,
+) -> None:
+    """Measure the tool where the truth is known.
+
+    Ends with 3 where a criterion is not met.
+
+    Example: ls-retrieval simulate --seeds 5 --json simulation.json
+    """
+    from ls_retrieval import simulation, tables
+    from ls_retrieval.progress import bar
+    from store import files
+
+    size = simulation.Size(
+        documents=documents, queries=queries, votes=votes, spammers=spammers, noise=noise, tailed=tailed
+    )
+    names = simulation.known(criteria.split(",") if criteria else list(simulation.CRITERIA))
+    with bar("Simulating", seeds) as advance:
+        found = simulation.simulate(seeds, size, names, advance=advance)
     if json_file:
-        files.write(json_file, json.dumps(figures, indent=1) + "\n")
-    tables.show(figures)
+        plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON has no NaN
+        files.write(json_file, json.dumps(plain, indent=1) + "\n")
+    tables.simulated(found)
+    unmet = [name for name, one in found.items() if not one["met"]]
+    if unmet:
+        raise GateFailed(f"In this world {', '.join(unmet)} are not met.")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from ls_retrieval.status import Status
 from sync.report import Summary
 
 if TYPE_CHECKING:
+    from ls_retrieval.simulation import Measured
     from ls_retrieval.syncing import Synced
     from ml_backend.learning import Learned
     from store.taking import Taken
@@ -65,6 +66,18 @@ def show_status(found: Status) -> None:
     console.print(f"Next: {found['next']}", markup=False, soft_wrap=True)
 
 
+def simulated(found: Mapping[str, "Measured"]) -> None:
+    """Print what a simulation measured: every figure, its floor where it has one, and its range over the seeds."""
+    table = Table("criterion", "figure", "mean", "least", "most", "wanted", "met")
+    for name, one in found.items():
+        for n, (figure, value) in enumerate(one["value"].items()):
+            of = [seed[figure] for seed in one["seeds"]]
+            first = (f"{name} {one['about']}", "yes" if one["met"] else "no") if n == 0 else ("", "")
+            numbers = [f"{number:.4g}" for number in (value, min(of), max(of))]
+            table.add_row(first[0], figure, *numbers, one["floor"].get(figure, ""), first[1])
+    Console(highlight=False).print(table)
+
+
 def learned(found: "Learned | None") -> list[str]:
     """What learning came to, in sentences: from what, and for order and grades before, after and whether it is kept."""
     if found is None:
@@ -97,6 +110,10 @@ def overview(figures: Summary) -> Table:
         "mined hard negatives": f"{figures['mined']} judged: {figures['mined_negative']} confirmed, "
         f"{figures['mined_positive']} found positive",
     }
+    bound = figures["false_negative_bound"]
+    rows["items not shown"] = (
+        "not audited" if bound is None else f"at most {bound:.1%} are relevant (95 %, by the audit)"
+    )
     for one in figures["mapped"]:
         rows[f"of the rules {one['rules_hash']}"] = f"{one['judgments']} by a mapping, {one['left_out']} left out"
     for name, value in rows.items():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from label_configs.records import ScoredDoc
+from label_configs.records import ScoredDoc, named_by
 
 _K = 60
 
@@ -23,7 +23,7 @@ class Fused(NamedTuple):
     @property
     def reason(self) -> str:
         """Every source that named it, with the rank it gave, the best first."""
-        return ", ".join(f"{source} {rank}" for rank, source in self.ranks)
+        return named_by(self.ranks)
 
 
 def reciprocal_rank(rankings: Mapping[str, Sequence[ScoredDoc]]) -> list[Fused]:

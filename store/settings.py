@@ -247,12 +247,18 @@ class Corpus(_Section):
 
 
 class Gates(_Section):
-    """What the data must reach before anything is published; a gate that is not set is not checked."""
+    """What the data must reach before anything is published; a gate that is not set is not checked.
+
+    Two are ceilings. false_negative_bound: of the items that were not shown at most so many are relevant, by the audit
+    and at 95 %. untouched: share of answers that were left as predicted.
+    """
 
     alpha: float | None = None
     gold_accuracy: Share | None = None
     judged_at_10: Share | None = None
     coverage: Share | None = None
+    false_negative_bound: Share | None = None
+    untouched: Share | None = None
 
 
 ConsensusMethod = Literal["ordinal-dawid-skene", "dawid-skene", "majority", "median", "fused"]
@@ -313,12 +319,13 @@ class Splits(_Section):
 class Export(_Section):
     """How data sets hold media: embedded in Parquet or copied beside it, as the format's loader expects (auto); or by
     reference, as the corpus has them. pictures: as they are, or as the annotators saw them. negatives: how many a row
-    of n-tuples has, at most.
+    of n-tuples has, at most. confidence: that the consensus needs to have in a negative before it may be trained on.
     """
 
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"
     pictures: Literal["originals", "thumbnails"] = "originals"
     negatives: Annotated[int, Field(ge=1, le=100)] = 5
+    confidence: Share = 0.0
 
 
 Purpose = Literal["main", "qualification", "adjudication"]

@@ -83,12 +83,14 @@ class Dataset:
 
     @cached_property
     def trainable(self) -> Mapping[str, list[Relevance]]:
-        """By query_id what may reach training: relevance whose pair is no gold, in whose text and medium nothing is at
-        odds, and whose item answers no query of a later split; hardest to tell first.
+        """By query_id what may reach training: relevance whose pair is no gold, in whose text and medium nothing
+        is at odds, and whose item answers no query of a later split; negatives as sure as `[export] confidence` asks.
+        Hardest to tell first.
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
-            if not self._leak(r.query_id, r.doc_id):
+            unsure = r.grade in self.rules.negative and r.confidence < self.settings.export.confidence
+            if not unsure and not self._leak(r.query_id, r.doc_id):
                 found.setdefault(r.query_id, []).append(r)
         for query_id, rows in found.items():
             rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))

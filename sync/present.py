@@ -63,7 +63,12 @@ class Presenter:
         return made
 
     def assisted(self, query_id: str) -> bool:
-        """Whether annotators see the model's order and grades for this query; decided by a hash of its id."""
-        if self.project.mode == "blind":
-            return False
-        return int(digest("blind", query_id), 16) / 16**16 >= BLIND_SHARE
+        """Whether annotators see the model's order and grades for this query."""
+        return assisted(self.project, query_id)
+
+
+def assisted(project: Project, query_id: str) -> bool:
+    """Whether a project shows the model's order and grades for a query; decided by a hash of its id."""
+    if project.mode == "blind":
+        return False
+    return int(digest("blind", query_id), 16) / 16**16 >= BLIND_SHARE

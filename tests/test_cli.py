@@ -47,6 +47,7 @@ COMMANDS = (
     "forget",
     "report",
     "evaluate",
+    "simulate",
     "export",
     "freeze",
     "sync",
@@ -246,6 +247,30 @@ def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> N
     assert "16 by 2 annotators" in out
     assert "3 judged: 2 confirmed, 1 found positive" in out
     assert json.loads((tmp_path / "figures.json").read_text())["gold_accuracy"] == 0.5
+
+
+def test_report_writes_a_page_all_figures_and_corrected_grades_where_it_is_told(run: Run, tmp_path: Path) -> None:
+    root, paths = make_workspace(tmp_path / "w").root, [tmp_path / name for name in ("r.html", "r.json", "g.tsv")]
+    code, out, _ = run("report", "-w", root, "--out", paths[0], "--json", paths[1], "--corrected", paths[2])
+    assert code == 0
+    assert out.splitlines()[-3:] == [str(path) for path in paths]
+    assert {"missed", "effects", "proposers", "gates", "alpha"} <= json.loads(paths[1].read_text()).keys()
+
+
+def test_simulate_writes_floors_values_and_seeds_and_ends_with_3_where_a_floor_is_missed(
+    run: Run, tmp_path: Path
+) -> None:
+    small = ("simulate", "--seeds", 2, "--documents", 200, "--queries", 4, "--json", tmp_path / "s.json")
+    code, out, _ = run(*small, "--criteria", "M5")
+    assert code == 0
+    assert "gold" in out
+    (name, one), *rest = json.loads((tmp_path / "s.json").read_text()).items()
+    assert (name, rest, one["met"], len(one["seeds"])) == ("M5", [], True, 2)
+    assert one["floor"] == {"AUC": "at least 0.98", "good ones flagged": "at most 0.02"}
+    code, _, err = run(*small, "--criteria", "M5", "--noise", 3)
+    assert (code, "M5 are not met" in err) == (3, True)
+    code, _, err = run(*small, "--criteria", "M99")
+    assert (code, "There is no criterion M99" in err) == (1, True)
 
 
 def test_earlier_answers_are_refused_until_a_mapping_says_what_they_are_and_the_report_says_so(

@@ -28,6 +28,12 @@ def test_controls_random_and_unjudged_items_never_reach_training(tmp_path: Path)
     }
 
 
+def test_negatives_that_are_less_sure_than_wanted_stay_out_of_training_and_positives_do_not(tmp_path: Path) -> None:
+    wanted = "[splits]\ndev = 0\ntest = 0\n[export]\nconfidence = 1.0\n"
+    trainable = load(make_workspace(tmp_path, settings=wanted), "main").trainable
+    assert {q: [r.doc_id for r in rows] for q, rows in trainable.items()} == {"q1": ["d1", "d2", "d4"], "q2": ["d2"]}
+
+
 def test_answers_on_what_left_the_corpus_are_left_out(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     for path, gone in ((workspace.corpus, "d2"), (workspace.queries, "q2")):

@@ -5,6 +5,7 @@ from typing import TypedDict
 from store.mappings import Mapped
 from sync import evaluation
 from sync.agreement import alpha
+from sync.completeness.audit import missed
 from sync.consensus import grades
 from sync.dataset import Dataset
 
@@ -21,6 +22,7 @@ class Summary(TypedDict):
 
     judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
+    false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
     mapped: judgments of earlier rules, and how their grades were read.
     """
 
@@ -38,6 +40,7 @@ class Summary(TypedDict):
     mined_positive: int
     mined_negative: int
     untouched: float
+    false_negative_bound: float | None
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
     bias: dict[str, float]
@@ -50,6 +53,7 @@ def summary(data: Dataset) -> Summary:
     gold = _gold(data)
     answers, right = sum(g["answers"] for g in gold.values()), sum(g["right"] for g in gold.values())
     sources = _sources(data)
+    graded = {(q.query_id, q.doc_id): q.relevance in data.rules.positive for q in data.qrels}
     mined = [s for name, s in sources.items() if name.startswith("hard_negative:")]
     return Summary(
         queries=len({pool.query_id for pool in data.pools}),
@@ -66,6 +70,7 @@ def summary(data: Dataset) -> Summary:
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
         untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
+        false_negative_bound=missed(data.pools, graded)["share_most"],
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,

@@ -1,0 +1,64 @@
+"""The report as one HTML file: nothing is fetched, everything foreign is escaped."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sync.dataset import Dataset
+from sync.gates import Gate
+from sync.report import charts, hard
+from sync.report.figures import Report
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser may do with the page: nothing but show it."""
+
+
+def page(figures: Report, data: Dataset, gates: Sequence[Gate], label_studio: str = "") -> str:
+    """The page. label_studio: where tasks are found, so that disagreements link to theirs; no links without it."""
+    base = label_studio.rstrip("/") if label_studio.startswith(("http://", "https://")) else ""
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            r=figures,
+            rules=data.rules,
+            gates=gates,
+            policy=POLICY,
+            plots=_plots(figures, data),
+            pictures=_pictures(figures, data),
+            link=f"{base}/projects/{figures['project_id']}/data?task=" if base else "",
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("sync.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters |= {"share": _share, "number": _number, "quoted": lambda text: quote(str(text), safe="")}
+    return found
+
+
+def _plots(figures: Report, data: Dataset) -> Mapping[str, Markup | None]:
+    return {name: draw(figures, data.rules) for name, draw in charts.CHARTS.items()}
+
+
+def _pictures(figures: Report, data: Dataset) -> Mapping[str, str]:
+    """Data URIs of what the gallery shows, by the ids of items and queries, each under a letter of its own."""
+    shown = figures["confirmations"]
+    items = {f"d{one['doc_id']}": hard.picture(data, data.items[one["doc_id"]]) for one in shown}
+    asked = {f"q{one['query_id']}": hard.picture(data, data.queries[one["query_id"]]) for one in shown}
+    return items | asked
+
+
+def _share(value: float | None, digits: int = 0) -> str:
+    return "not measurable" if value is None else f"{value:.{digits}%}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "not measurable" if value is None else f"{value:.{digits}f}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, PartlyDone
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
@@ -92,8 +92,17 @@ def tell(pulled: Pulled) -> None:
         say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{len(pulled.problems) + pulled.more} unreadable"
+        f"{pulled.unreadable} unreadable"
     )
+
+
+def refuse_unread(pulled: Pulled | None) -> None:
+    """Raise PartlyDone where some answers could not be read: the rest is done, and somebody has to look."""
+    if pulled and pulled.unreadable:
+        raise PartlyDone(
+            f"{pulled.unreadable} answers could not be read; all others were.",
+            mend="Each is named with its task; they are read again with the next pull.",
+        )
 
 
 def dataset(workspace: Workspace, project: str) -> Dataset:

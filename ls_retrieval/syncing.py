@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from label_configs.errors import Mendable, PartlyDone, Unreadable
+from label_configs.errors import Mendable, Unreadable
 from ls_retrieval import compose, flow
-from ls_retrieval.progress import bar, say
+from ls_retrieval.progress import bar
+from ls_retrieval.telling import Teller
 from store import files, times, wake
 from store.buckets import open_bucket
 from store.settings import Gates
@@ -68,27 +69,28 @@ def watch(workspace: Workspace, wanted: Wanted, every: float, stop: threading.Ev
     """Sync again and again until told to stop: every so many seconds, and when an answer is reported.
 
     Nothing is written anew while no input has changed. What fails is said once, until it is mended or fails for another
-    reason, and tried again ever more rarely.
+    reason, and tried again ever more rarely. Answers that cannot be read are named once, and hold nothing up.
     """
-    listener, said, pause = wake.Listener(workspace.root), "", every
+    listener, teller, pause = wake.Listener(workspace.root), Teller(), every
     published: object = None
     while not stop.is_set():
-        try:
-            ready = _prepare(workspace, wanted)
-            with _alone(workspace, wanted):
-                pulled = flow.pull(workspace, wanted.project)
-                if (there := _inputs(workspace)) != published:
-                    done = _publish(workspace, wanted, ready, pulled).published
-                    print(f"version {done.version}: {done.written} bytes written", flush=True)
-                    published = there
-            refuse_unread(pulled)
-            said, pause = "", every
-        except Mendable as error:
-            pause = min(2 * pause, max(PATIENCE, every))
-            if str(error) != said:
-                said = str(error)
-                say(said)
+        pause = min(2 * pause, max(PATIENCE, every))
+        with teller.telling("nothing was published"):
+            published = _look(workspace, wanted, published, teller)
+            pause = every
         listener.wait(pause, stop)
+
+
+def _look(workspace: Workspace, wanted: Wanted, published: object, teller: Teller) -> object:
+    """Pull, and publish what came of it, unless that is of inputs that were published; returns these."""
+    ready = _prepare(workspace, wanted)
+    with _alone(workspace, wanted):
+        pulled = flow.pull(workspace, wanted.project)
+        teller.name(pulled.problems)
+        if (there := _inputs(workspace)) != published:
+            done = _publish(workspace, wanted, ready, pulled).published
+            print(f"version {done.version}: {done.written} bytes written", flush=True)
+        return there
 
 
 @contextmanager
@@ -137,18 +139,9 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
 def _inputs(workspace: Workspace) -> object:
     """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
     folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
-    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries)
+    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries, workspace.frozen)
     paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
-
-
-def refuse_unread(pulled: Pulled | None) -> None:
-    """Raise PartlyDone where some answers could not be read: the rest is done, and somebody has to look."""
-    if pulled and pulled.problems:
-        raise PartlyDone(
-            f"{len(pulled.problems)} answers could not be read; all others were.",
-            mend="They are named above, each with its task; they are read again with the next pull.",
-        )
 
 
 def _floors(workspace: Workspace, wanted: Wanted) -> Gates:

@@ -59,9 +59,10 @@ class Between:
         self._count()
         return self.bucket.put(*given, **more)
 
-    def delete(self, *given: Any) -> None:
-        self._count()
-        self.bucket.delete(*given)
+    def delete(self, places: str | list[str]) -> None:
+        for place in [places] if isinstance(places, str) else places:
+            self._count()
+            self.bucket.delete(place)
 
     def _count(self) -> None:
         self.left -= 1

@@ -438,6 +438,7 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJ
     Example: ls-retrieval verify s3://training/photos
     """
     from ls_retrieval import tables
+    from store import places
     from store.buckets import open_bucket
     from sync.bucket.check import verify as read_again
 
@@ -445,9 +446,10 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJ
     if as_json:
         typer.echo(json.dumps(tables.plain(found)))
     if found.problems:
-        raise Unreadable(f"{url} is damaged.", problems=found.problems, mend="Delete these parts, and run sync again.")
+        mend = "Delete what is not as it was written, and run sync again; with --as-of VERSION for an earlier version."
+        raise Unreadable(f"{places.named(url)} is damaged.", problems=found.problems, mend=mend)
     if not found.versions:
-        raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
+        raise Mendable(f"{places.named(url)} holds no version yet.", mend="Run sync first.")
     if not as_json:
         typer.echo(f"{found.parts} parts of {found.versions} versions are as they were written ({found.bytes} bytes)")
         if found.orphans:

@@ -10,7 +10,7 @@ from label_configs.errors import Mendable, PartlyDone
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
-from store import files, pools, times
+from store import files, places, pools, times
 from store.judgments import Table
 from store.mappings import RulesOf
 from store.settings import Project
@@ -74,7 +74,7 @@ def pull_export(workspace: Workspace, project: str, path: Path) -> Pulled:
 def pull_storage(workspace: Workspace, project: str, url: str) -> Pulled:
     """Read what is new in the storage that Label Studio exports the project to."""
     chosen, table, rules_of, key = _reading(workspace, project)
-    with bar(f"Reading {url}") as advance:
+    with bar(f"Reading {places.named(url)}") as advance:
         return export_storage.pull(url, chosen, table, rules_of, key, advance=advance)
 
 
@@ -124,7 +124,7 @@ def export(
     data = load(workspace, project, State(*2 * (times.given(as_of),)) if as_of else None)
     chosen = data.settings.export.model_copy(update=dict(held or {}))
     data = replace(data, settings=data.settings.model_copy(update={"export": chosen}))
-    with bar("Writing data sets", len(names)) as advance:
+    with exporting.alone(out), bar("Writing data sets", len(names)) as advance:
         return exporting.export(data, names, out, advance=advance)
 
 

@@ -113,8 +113,17 @@ def _prepare(workspace: Workspace, wanted: Wanted) -> _Ready:
     names, floors = exporting.known(wanted.formats), _floors(workspace, wanted)
     key = pulling.fingerprint(compose.pseudonym_key(workspace))
     bucket = open_bucket(wanted.to, make=not wanted.dry_run)
-    _same_key(layout.manifest(bucket, layout.newest(bucket)), key)
+    _same_key(_newest(bucket), key)
     return _Ready(names, floors, key, bucket, _state(bucket, wanted.as_of))
+
+
+def _newest(bucket: "ObjectStore") -> Mapping[str, object]:
+    """The manifest of the newest version; empty where it is damaged, since publishing writes it anew."""
+    last = layout.newest(bucket)
+    try:
+        return layout.manifest(bucket, last)
+    except Unreadable:
+        return {}
 
 
 def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled | None) -> Synced:
@@ -124,14 +133,15 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
     gates.enforce(checked)
     with TemporaryDirectory() as aside:
         out = Path(aside) if wanted.dry_run or wanted.as_of else workspace.exports
-        with bar("Writing data sets", len(ready.formats)) as advance:
-            paths = exporting.export(data, ready.formats, out, advance=advance)
-        about = exporting.about(data, figures, checked, ready.key)
-        named = {path.relative_to(out).as_posix(): path for path in paths}
-        with bar("Publishing", len(paths)) as advance:
-            published = publish(
-                ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
-            )
+        with exporting.alone(out):  # until all is read: a part is named by what its file held
+            with bar("Writing data sets", len(ready.formats)) as advance:
+                paths = exporting.export(data, ready.formats, out, advance=advance)
+            about = exporting.about(data, figures, checked, ready.key)
+            named = {path.relative_to(out).as_posix(): path for path in paths}
+            with bar("Publishing", len(paths)) as advance:
+                published = publish(
+                    ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
+                )
     pruned = prune(ready.bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
     return Synced(published, pulled, checked, pruned)
 

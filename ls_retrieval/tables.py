@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ls_retrieval.status import Status
+from store import places
 from sync.report import Summary
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def synced(done: "Synced", to: str, *, dry_run: bool) -> Iterator[str]:
     if done.pruned is not None:
         gone = "would be taken away" if dry_run else "taken away"
         yield f"{done.pruned.versions} versions and {done.pruned.objects} objects ({done.pruned.bytes} bytes) {gone}"
-    yield f"version {published.version} in {to}: {published.written} bytes {verb}"
+    yield f"version {published.version} in {places.named(to)}: {published.written} bytes {verb}"
 
 
 def plain(value: object) -> object:

@@ -1,17 +1,19 @@
 """Buckets of S3, Google Cloud Storage and Azure, and folders in their place."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
-from store import secrets
+from store import places, secrets
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 _VARIABLES = {"s3": "AWS", "gs": "GOOGLE", "az": "AZURE"}
+_SAID = re.compile(r"<(Code|Message)>([^<]*)<")
 _KEYS = {"s3": "AWS_SECRET_ACCESS_KEY", "az": "AZURE_STORAGE_ACCOUNT_KEY"}
 
 
@@ -44,13 +46,20 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
         return LocalStore(folder, mkdir=True) if make or folder.exists() else MemoryStore()
     except (BaseError, OSError, ValueError) as error:
         raise Mendable(
-            f"The bucket {url} cannot be opened: {brief(error)}", mend="Give s3://, gs://, az:// or a folder."
+            f"The bucket {places.named(url)} cannot be opened: {brief(error)}",
+            mend="Give s3://, gs://, az:// or a folder.",
         ) from error
 
 
 def brief(error: Exception) -> str:
-    """The sentence of one of obstore's errors, without the tree that follows it."""
-    return str(error).partition("\n")[0][:500]
+    """The sentence of one of obstore's errors, without the tree that follows it.
+
+    Of what an S3 server says the code and message alone: beside an expired token it writes the token itself.
+    """
+    sentence, xml, _ = str(error).partition("\n")[0].partition("<?xml")
+    found = dict(_SAID.findall(str(error))) if xml or "<Error>" in sentence else {}
+    said = ": ".join(found[name] for name in ("Code", "Message") if name in found)
+    return f"{sentence.partition('<Error>')[0]}{said}"[:500]
 
 
 def _key(url: str) -> Any:

@@ -84,10 +84,11 @@ def running_swift(root: Path) -> Iterator[Mapping[str, str]]:
 @contextmanager
 def in_memory(otherwise: Path) -> Iterator[Path]:
     """A folder in memory, where Linux has one that keeps extended attributes: Swift syncs every write to the disk."""
-    if not Path("/dev/shm").is_dir():
+    memory = Path("/dev", "shm")
+    if not memory.is_dir():
         yield otherwise
         return
-    with TemporaryDirectory(dir="/dev/shm") as folder:
+    with TemporaryDirectory(dir=memory) as folder:
         try:
             os.setxattr(folder, "user.try", b"1")
         except OSError:

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from death import Death, Killed
 from label_studio_sdk import LabelStudio
 from sync_world import RULES
 from task_server import World, client_of, client_within, serving
 
 from label_configs.errors import Mendable
 from label_configs.records import Judgment
-from store import files, judgments
+from store import judgments
 from store.judgments import Table
 from store.settings import Project
 from sync import patience
@@ -239,35 +239,6 @@ def test_two_pulls_at_once_are_told_apart(world: World, do: Do, table: Table) ->
 
 
 # kill -9
-
-
-class Killed(BaseException):
-    """What ends a process in the middle of its work."""
-
-
-class Death:
-    """Ends the process at its nth touch of the disk; the dead touch nothing."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left: float = float("inf")
-        self.touched = 0
-        monkeypatch.setattr(files, "_sync", lambda path: None)  # the machine stays on: it need not reach the disk
-        for owner, name in ((Path, "replace"), (Path, "unlink"), (Path, "chmod"), (files, "_sync")):
-            self._guard(monkeypatch, owner, name)
-        self._guard(monkeypatch, tempfile, "mkstemp")
-        self._guard(monkeypatch, pq, "write_table")
-
-    def _guard(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-        real = getattr(owner, name)
-
-        def guarded(*args: Any, **more: Any) -> Any:
-            self.left -= 1
-            self.touched += 1
-            if self.left < 0:
-                raise Killed
-            return real(*args, **more)
-
-        monkeypatch.setattr(owner, name, guarded)
 
 
 def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(

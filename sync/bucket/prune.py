@@ -1,6 +1,7 @@
 """Taking away versions that nobody needs, and what killed uploads have left."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,7 +73,7 @@ def _last(published: list[Publication], keep: int) -> dict[str, Publication]:
 def _read_lately(bucket: "ObjectStore", published: list[Publication], stale: datetime) -> dict[str, Publication]:
     """The versions that a follower has replaced since, by version."""
     made = {found["path"]: found["last_modified"] for found in listing(bucket, HISTORY)}
-    pairs = zip(published, published[1:], strict=False)
+    pairs = pairwise(published)
     return {one.version: one for one, follower in pairs if made.get(history_place(follower.number), stale) > stale}
 
 

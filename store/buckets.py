@@ -36,8 +36,11 @@ def open_bucket(url: str, *, make: bool = False, patience: Patience | None = Non
     from obstore.exceptions import BaseError
     from obstore.store import LocalStore, MemoryStore, from_url
 
+    scheme, there, _ = url.partition("://")
     try:
-        if "://" in url and not url.startswith("file://"):
+        if there and scheme not in {*places.BUCKETS, "file"}:
+            raise ValueError(f"it is none of {', '.join(places.BUCKETS)}.")
+        if there and scheme != "file":
             key, client, retry = _key(url), _client(url, patience), _retry(patience)
             if url.startswith("s3://"):
                 return from_url(url, config=key, checksum_algorithm="SHA256", client_options=client, retry_config=retry)

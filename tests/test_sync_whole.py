@@ -1,8 +1,13 @@
 """From answers to a bucket as one: a sync that dies anywhere on its way is made whole by the next."""
 
+import errno
 import json
+import os
 import random
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +19,20 @@ from obstore.store import LocalStore
 from sync_world import make_workspace
 from task_server import World, client_within, serving
 
-from ls_retrieval import compose, syncing
+from label_configs.errors import Mendable
+from ls_retrieval import cli, compose, flow, forget, syncing
 from ls_retrieval.syncing import Wanted
+from store import files
 from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
+from sync import export as exporting
 from sync.bucket import prune
 from sync.bucket.check import verify
 from sync.bucket.layout import LATEST, current, history, manifest, read
+from sync.pull import pseudonym
 
+Run = Callable[..., tuple[int, str, str]]
 LAGS = f"{LATEST} does not name what was published last: run sync again"
 
 
@@ -35,12 +45,26 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def served(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The same project at an address that the environment names."""
-    with serving(world) as url:
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty project at an address that the environment names."""
+    made = World()
+    with serving(made) as url:
         monkeypatch.setenv("LABEL_STUDIO_URL", url)
         monkeypatch.setenv("LABEL_STUDIO_API_KEY", "f" * 40)
-        yield world
+        yield made
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command: its exit code, output, and errors."""
+
+    def do(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ls-retrieval", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return do
 
 
 def workspace_of(root: Path) -> Workspace:
@@ -115,3 +139,172 @@ def test_killed_at_two_hundred_points_from_pull_to_prune_nothing_is_lost_and_not
         assert (table.current(), rows(table), seen(bucket), current(bucket).version) == expected
         assert verify(bucket)[3:] == ([], [])
         assert [one.number for one in history(bucket)] == [2]
+
+
+def test_what_a_pull_could_not_read_ends_with_4_and_is_told_as_json(served: World, tmp_path: Path, run: Run) -> None:
+    served.annotate(served.add("q1"), "310")
+    served.tasks[served.add("q2")]["meta"] = {"ls_retrieval": {"v": 1, "rules_hash": "0" * 12}}
+    task_id = max(served.tasks)
+    served.annotate(task_id, "310")
+    root, export = workspace_of(tmp_path / "w").root, tmp_path / "export.json"
+    code, out, err = run("pull", "-w", root)
+    assert (code, out) == (4, "1 new answers, 0 edited, 0 deleted, 0 as they were; 1 unreadable\n")
+    assert f"unreadable: project 7, task {task_id}" in err
+    assert "1 answers could not be read; all others were." in err
+    code, out, _ = run("pull", "-w", root, "--json")
+    said = json.loads(out)
+    assert (code, said["new"], said["unchanged"], len(said["problems"])) == (4, 0, 1, 1)
+    export.write_text(json.dumps(served.export()))
+    assert run("pull", "-w", root, "--from-export", export)[0] == 4
+    code, out, _ = run("sync", "-w", root, "--to", tmp_path / "b", "--formats", "trec", "--json")
+    assert (code, json.loads(out)["pulled"]["problems"]) == (4, said["problems"])
+
+
+# a watch
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Callable[[Workspace], None]]:
+    """Watch a workspace for the rest of the test, ten times a second."""
+    stop, threads = threading.Event(), list[threading.Thread]()
+
+    def start(workspace: Workspace) -> None:
+        wanted = Wanted("main", str(tmp_path / "bucket"), ["trec"])
+        threads.append(threading.Thread(target=syncing.watch, args=(workspace, wanted, 0.1, stop)))
+        threads[-1].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def versions(root: Path, count: int) -> None:
+    """Wait until so many versions were published at least."""
+    for _ in range(600):
+        if len(list(root.glob("bucket/history/*.json"))) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{count} versions were not published")
+
+
+def test_a_watch_names_an_unreadable_answer_once_and_goes_on_at_its_pace(
+    world: World, tmp_path: Path, watch: Callable[[Workspace], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = world.add("q1")
+    world.annotate(first, "310")
+    second = world.add("q2")
+    world.tasks[second]["meta"] = {"ls_retrieval": {"v": 1}}
+    world.annotate(second, "310")
+    watch(workspace_of(tmp_path / "w"))
+    for count in range(1, 6):
+        versions(tmp_path, count)
+        world.annotate(first, "311", user=count + 1)
+    versions(tmp_path, 6)
+    err = capsys.readouterr().err
+    assert err.count("unreadable: ") == 1
+    assert "nothing was published" not in err
+
+
+def test_a_watch_outlives_half_written_settings_a_full_disk_and_a_defect(
+    world: World,
+    tmp_path: Path,
+    watch: Callable[[Workspace], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task_id = world.add("q1")
+    world.annotate(task_id, "310")
+    workspace = workspace_of(tmp_path / "w")
+    whole = workspace.settings_path.read_bytes()
+    workspace.settings_path.write_bytes(whole[:-5])
+    errors = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("a defect")]
+    real = syncing.load
+
+    def load(*given: Any) -> Any:
+        if errors:
+            raise errors.pop(0)
+        return real(*given)
+
+    monkeypatch.setattr(syncing, "load", load)
+    watch(workspace)
+    time.sleep(0.3)
+    assert not (tmp_path / "bucket" / "history").exists()
+    workspace.settings_path.write_bytes(whole)
+    versions(tmp_path, 1)
+    err = capsys.readouterr().err
+    assert err.count("nothing was published:") == 3
+    assert "settings.toml" in err
+    assert "No space left on device.\nMend: Make room there" in err
+    assert "RuntimeError: a defect" in err
+
+
+def test_a_frozen_split_is_a_change_to_a_watch(
+    world: World, tmp_path: Path, watch: Callable[[Workspace], None]
+) -> None:
+    world.annotate(world.add("q1"), "310")
+    workspace = workspace_of(tmp_path / "w")
+    watch(workspace)
+    versions(tmp_path, 1)
+    before = (tmp_path / "bucket" / LATEST).read_bytes()
+    files.write(workspace.frozen, "q2\n")
+    assert syncing._inputs(workspace) != before
+
+
+def test_two_watches_of_a_workspace_publish_each_state_once(
+    world: World, tmp_path: Path, watch: Callable[[Workspace], None]
+) -> None:
+    task_id, workspace = world.add("q1"), workspace_of(tmp_path / "w")
+    world.annotate(task_id, "310")
+    watch(workspace)
+    watch(workspace)
+    for count in range(1, 4):
+        versions(tmp_path, count)
+        world.annotate(task_id, "322", user=count + 1)
+    versions(tmp_path, 4)
+    assert verify(open_bucket(str(tmp_path / "bucket")))[3:] == ([], [])
+
+
+def test_watches_of_two_machines_on_one_bucket_leave_it_whole(
+    world: World, tmp_path: Path, watch: Callable[[Workspace], None]
+) -> None:
+    task_id = world.add("q1")
+    world.annotate(task_id, "310")
+    for name in ("here", "there"):
+        watch(workspace_of(tmp_path / name))
+    for count in range(1, 4):
+        versions(tmp_path, count)
+        world.annotate(task_id, "322", user=count + 1)
+    versions(tmp_path, 4)
+    assert verify(open_bucket(str(tmp_path / "bucket")))[3:] == ([], [])
+
+
+# beside each other
+
+
+def test_data_sets_of_a_folder_are_written_by_one_at_a_time(world: World, tmp_path: Path) -> None:
+    world.annotate(world.add("q1"), "310")
+    workspace = workspace_of(tmp_path / "w")
+    syncing.sync(workspace, Wanted("main", str(tmp_path / "bucket"), ["trec"]))
+    with exporting.alone(workspace.exports):
+        for do in (
+            lambda: flow.export(workspace, "main", ["trec"], workspace.exports),
+            lambda: syncing.sync(workspace, Wanted("main", str(tmp_path / "bucket"), ["trec"])),
+            lambda: list(forget.annotator(workspace, "9")),
+        ):
+            with pytest.raises(Mendable, match="Another process is writing data sets into"):
+                do()
+        flow.export(workspace, "main", ["trec"], tmp_path / "elsewhere")
+    assert flow.export(workspace, "main", ["trec"], workspace.exports)
+
+
+def test_what_was_forgotten_meanwhile_is_in_no_earlier_state_that_is_built_anew(world: World, tmp_path: Path) -> None:
+    task_id = world.add("q1")
+    world.annotate(task_id, "310", user=1)
+    world.annotate(task_id, "330", user=2)
+    workspace, to = workspace_of(tmp_path / "w"), str(tmp_path / "bucket")
+    first = syncing.sync(workspace, Wanted("main", to, ["judgments"])).published.version
+    list(forget.annotator(workspace, "2"))
+    again = syncing.sync(workspace, Wanted("main", to, ["judgments"], as_of=first)).published.version
+    assert again != first
+    assert {j.annotator for j in Table(workspace.judgments / "7").current()} == {pseudonym("test key", 1)}

@@ -52,8 +52,9 @@ def verify(bucket: "ObjectStore") -> Checked:
         for name, entry in files.items():
             part = named.setdefault(entry["part"], _Part(entry["bytes"], entry["sha256"], {}))
             part.names[name] = publication.version
-    for place, part in named.items():
-        if said := _compare(bucket, place, part.sha256):
+    compared = at_once(lambda place: _compare(bucket, place, named[place].sha256), named)
+    for (place, part), said in zip(named.items(), compared, strict=True):
+        if said:
             (*_, version) = part.names.values()
             earlier = "" if version == published[-1].version else f" (version {version})"
             wrong.append((version, f"{', '.join(part.names)}: {place} {said}{earlier}"))

@@ -426,7 +426,7 @@ def sync(
     else:
         if done.pulled is not None:
             flow.tell(done.pulled)
-        for line in tables.synced(done, to, dry_run=dry_run):
+        for line in tables.synced(done, to, dry_run=dry_run, as_of=as_of):
             typer.echo(line)
     flow.refuse_unread(done.pulled)
 

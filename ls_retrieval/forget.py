@@ -15,7 +15,8 @@ from sync import export as exporting
 from sync import forget as names
 
 _ELSEWHERE = (
-    "Not touched: Label Studio's own data; published versions in buckets (sync again, then `ls-retrieval sync --prune`)"
+    "Not touched: Label Studio's own data; what was learned (run `ls-retrieval learn`); published versions in buckets "
+    "(sync again, and an hour later `ls-retrieval sync --prune 1`)"
 )
 
 

@@ -1,6 +1,5 @@
 """The `sync` command: pull, consensus, gates, formats, publish; once, or for as long as it runs."""
 
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -167,7 +166,7 @@ def _state(bucket: "ObjectStore", as_of: str) -> State | None:
     """The state that is asked for: of a time, or that of a version in the bucket."""
     if not as_of:
         return None
-    if not re.fullmatch("[0-9a-f]{16}", as_of):
+    if not layout.is_version(as_of):
         return State(*2 * (times.given(as_of),))
     found = [one.state for one in layout.history(bucket) if one.version == as_of]
     if not found:

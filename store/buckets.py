@@ -25,13 +25,16 @@ class Patience(NamedTuple):
     tries: int
 
 
-def open_bucket(url: str, *, make: bool = False, patience: Patience | None = None) -> "ObjectStore":
+UNHURRIED = Patience(connect=5.0, total=300.0, tries=11)
+"""For data sets: twelve pieces of five megabytes go up at once, which takes a slow line minutes."""
+
+
+def open_bucket(url: str, *, make: bool = False, patience: Patience = UNHURRIED) -> "ObjectStore":
     """A store for s3://, gs://, az:// or a folder. Credentials come from the environment, as each cloud names them.
 
     A secret key may be in the file that AWS_SECRET_ACCESS_KEY_FILE or AZURE_STORAGE_ACCOUNT_KEY_FILE names.
     S3 servers are given the SHA-256 of what they get, and refuse what was damaged on its way.
     make: make a folder that is missing; without it, a missing folder is an empty bucket.
-    patience: obstore's own without it.
     """
     from obstore.exceptions import BaseError
     from obstore.store import LocalStore, MemoryStore, from_url
@@ -72,10 +75,8 @@ def _key(url: str) -> Any:
     return {name.lower(): found} if found else None
 
 
-def _client(url: str, patience: Patience | None) -> "ClientConfig | None":
+def _client(url: str, patience: Patience) -> "ClientConfig":
     """Limits of the client; with any given, obstore takes no more heed of AWS_ALLOW_HTTP and its like."""
-    if patience is None:
-        return None
     variable = f"{_VARIABLES.get(url.partition('://')[0], '')}_ALLOW_HTTP"
     return {
         "connect_timeout": timedelta(seconds=patience.connect),
@@ -84,7 +85,5 @@ def _client(url: str, patience: Patience | None) -> "ClientConfig | None":
     }
 
 
-def _retry(patience: Patience | None) -> "RetryConfig | None":
-    if patience is None:
-        return None
+def _retry(patience: Patience) -> "RetryConfig":
     return {"max_retries": patience.tries - 1, "retry_timeout": timedelta(seconds=patience.total)}

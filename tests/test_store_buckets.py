@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -59,6 +60,13 @@ def test_a_file_that_others_may_read_is_refused(kept: Path, monkeypatch: pytest.
     kept.chmod(0o644)
     with pytest.raises(Mendable, match="can be read by others"):
         open_bucket("s3://training")
+
+
+def test_a_piece_of_a_large_file_may_take_a_slow_line_minutes(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY_FILE", str(kept))
+    opened: Any = open_bucket("s3://training")
+    assert opened.client_options["timeout"] == "5m"
+    assert opened.retry_config["retry_timeout"] == timedelta(minutes=5)
 
 
 def test_a_folder_asks_for_no_key(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from store import files
 from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
+from sync import dataset
 from sync import export as exporting
 from sync.bucket import prune
 from sync.bucket.check import verify
@@ -219,7 +220,7 @@ def test_a_watch_outlives_half_written_settings_a_full_disk_and_a_defect(
     whole = workspace.settings_path.read_bytes()
     workspace.settings_path.write_bytes(whole[:-5])
     errors = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("a defect")]
-    real = syncing.load
+    real = dataset.load
 
     def load(*given: Any) -> Any:
         if errors:
@@ -298,13 +299,34 @@ def test_data_sets_of_a_folder_are_written_by_one_at_a_time(world: World, tmp_pa
     assert flow.export(workspace, "main", ["trec"], workspace.exports)
 
 
-def test_what_was_forgotten_meanwhile_is_in_no_earlier_state_that_is_built_anew(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_a_damaged_manifest_is_mended_as_the_message_says(world: World, tmp_path: Path, damage: str) -> None:
+    task_id, workspace, to = world.add("q1"), workspace_of(tmp_path / "w"), tmp_path / "bucket"
+    made = []
+    for values in ("310", "322"):
+        world.annotate(task_id, values)
+        made.append(syncing.sync(workspace, Wanted("main", str(to), ["trec"])).published.version)
+    bucket = open_bucket(str(to))
+    for version in made:
+        path = to / "versions" / version / "manifest.json"
+        path.unlink() if damage == "missing" else path.write_text("{}")
+    assert len(verify(bucket).problems) == 2
+    syncing.sync(workspace, Wanted("main", str(to), ["trec"]))
+    assert len(verify(bucket).problems) == 1
+    syncing.sync(workspace, Wanted("main", str(to), ["trec"], as_of=made[0]))
+    assert verify(bucket).problems == []
+
+
+def test_what_was_forgotten_meanwhile_is_in_no_earlier_state_that_is_built_anew(
+    world: World, tmp_path: Path, run: Run
+) -> None:
     task_id = world.add("q1")
     world.annotate(task_id, "310", user=1)
     world.annotate(task_id, "330", user=2)
     workspace, to = workspace_of(tmp_path / "w"), str(tmp_path / "bucket")
     first = syncing.sync(workspace, Wanted("main", to, ["judgments"])).published.version
     list(forget.annotator(workspace, "2"))
-    again = syncing.sync(workspace, Wanted("main", to, ["judgments"], as_of=first)).published.version
-    assert again != first
+    code, out, _ = run("sync", "-w", workspace.root, "--to", to, "--formats", "judgments", "--as-of", first)
+    assert (code, f"\nnot {first}: something was forgotten" in out) == (0, True)
+    assert current(open_bucket(to)).version != first
     assert {j.annotator for j in Table(workspace.judgments / "7").current()} == {pseudonym("test key", 1)}

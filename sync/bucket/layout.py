@@ -74,6 +74,11 @@ def history_place(number: int) -> str:
     return f"{HISTORY}{number:09d}.json"
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is such as names a version."""
+    return re.fullmatch("[0-9a-f]{16}", text) is not None
+
+
 def encode(value: object) -> bytes:
     """JSON that is the same for the same value."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

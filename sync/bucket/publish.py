@@ -140,7 +140,7 @@ def _lacks_manifest(bucket: "ObjectStore", place: str, described: bytes, again: 
 
 
 def _young(found: Mapping[str, Any]) -> bool:
-    return datetime.now(UTC) - found["last_modified"] < GRACE / 2
+    return bool(datetime.now(UTC) - found["last_modified"] < GRACE / 2)
 
 
 def _restore(bucket: "ObjectStore", parts: Mapping[str, Path]) -> None:

@@ -251,7 +251,9 @@ def pull(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Read new, edited and deleted answers into the judgments. Ends with 4 where some could not be read.
+    """Read new, edited and deleted answers into the judgments.
+
+    Ends with 4 where some could not be read.
 
     Example: ls-retrieval pull -w photos --from-export project-7.json
     """

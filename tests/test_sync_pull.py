@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -231,11 +232,15 @@ def test_what_changed_at_once_is_read_again_until_a_minute_has_passed_and_then_n
     assert not table.settled
 
 
-def test_two_pulls_at_once_are_told_apart(world: World, do: Do, table: Table) -> None:
+def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: Do, table: Table) -> None:
     filled(world)
-    with table.writing(), pytest.raises(Mendable, match="Another process is writing the judgments"):
-        do()
-    assert do().new == 6
+    with ThreadPoolExecutor(1) as beside:
+        with table.writing():
+            second = beside.submit(do)
+            time.sleep(0.2)
+            assert not second.done()
+        assert second.result().new == 6
+    assert do().new == 0
 
 
 # kill -9

@@ -13,6 +13,7 @@ from ls_retrieval.progress import bar
 from ls_retrieval.telling import Teller
 from store import files, times, wake
 from store.buckets import open_bucket
+from store.corpus import live_folder
 from store.settings import Gates
 from store.workspace import Workspace
 from sync import export as exporting
@@ -147,9 +148,11 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
 
 def _inputs(workspace: Workspace) -> object:
     """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
-    folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
+    parts = [workspace.pools, workspace.judgments, workspace.kept_rules]
+    folders = (workspace.corpus, live_folder(workspace.queries))
     single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries, workspace.frozen)
-    paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
+    written = (path for folder in parts for path in sorted(folder.rglob("*.*")) if path.suffix in {".parquet", ".yaml"})
+    paths = [*single, *written, *(path for folder in folders for path in sorted(folder.rglob("*")))]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
 
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 ABOUT = {"tool": "test 1", "rules": "r1"}
 STATE = {"judgments": "2026-11-25T14:00:00.000000Z"}
 FILES = {"trec/qrels.txt": "q1 0 d1 3\n", "trec/run.txt": "q1 Q0 d1 1 0.5 x\n", "beir/corpus.jsonl": "{}\n"}
+LAGS = f"{LATEST} does not name what was published last: run sync again"
+"""What may be left of a publication that was killed before its last write."""
 LATER = datetime.now(UTC) + timedelta(hours=2)
 """When nothing that was written now is young any more."""
 
@@ -605,7 +607,7 @@ def test_killed_by_the_system_in_mid_upload_a_bucket_stays_whole(
             time.sleep(wait)
             process.send_signal(signal.SIGKILL)
         bucket = open_bucket(url)
-        assert verify(bucket).problems == []
+        assert set(verify(bucket).problems) <= {LAGS}
         assert sorted(manifest(bucket, current(bucket))["files"]) in (["old.txt"], sorted(os.listdir(folder)))
     subprocess.run(command, check=True)
     bucket = open_bucket(url)

@@ -1,8 +1,10 @@
 """The errors that a user can mend. Only the command line and the HTTP edge print them."""
 
+import errno
 from collections.abc import Sequence
 from reprlib import Repr
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _BRIEF = Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 4, 80, 80
 
@@ -51,3 +53,13 @@ class PartlyDone(Mendable):
     """Something of many could not be reached or read; all the rest is done."""
 
     exit_code = 4
+
+
+def mendable(error: BaseException) -> Mendable | None:
+    """What a user can put right about an error, a full or forbidden disk among it; None for a defect of ours."""
+    if isinstance(error, Mendable):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK:
+        place = f"{error.filename}: " if error.filename else ""
+        return Mendable(f"{place}{error.strerror}.", mend="Make room there, or allow writing, and run it again.")
+    return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from label_configs.errors import GateFailed, Mendable, Unreadable
+from label_configs.errors import GateFailed, Mendable, Unreadable, mendable
 
 if TYPE_CHECKING:
     import threading
@@ -290,22 +290,30 @@ def pull(
     from_storage: Annotated[
         str, typer.Option(help="The bucket or folder that Label Studio exports to, instead of its API.")
     ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Read new, edited and deleted answers into the judgments.
 
+    Ends with 4 where some could not be read.
+
     Example: ls-retrieval pull -w photos --from-export project-7.json
     """
-    from ls_retrieval import flow
+    from ls_retrieval import flow, tables
 
     opened = _workspace(workspace)
     if from_export and from_storage:
         raise typer.BadParameter("give --from-export or --from-storage, not both")
     if from_export:
-        flow.tell(flow.pull_export(opened, project, from_export))
+        pulled = flow.pull_export(opened, project, from_export)
     elif from_storage:
-        flow.tell(flow.pull_storage(opened, project, from_storage))
+        pulled = flow.pull_storage(opened, project, from_storage)
     else:
-        flow.tell(flow.pull(opened, project))
+        pulled = flow.pull(opened, project)
+    if as_json:
+        typer.echo(json.dumps(tables.plain(pulled)))
+    else:
+        flow.tell(pulled)
+    flow.refuse_unread(pulled)
 
 
 @app.command()
@@ -638,9 +646,9 @@ def sync(
     else:
         if done.pulled is not None:
             flow.tell(done.pulled)
-        for line in tables.synced(done, to, dry_run=dry_run):
+        for line in tables.synced(done, to, dry_run=dry_run, as_of=as_of):
             typer.echo(line)
-    syncing.refuse_unread(done.pulled)
+    flow.refuse_unread(done.pulled)
 
 
 @app.command()
@@ -650,6 +658,7 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJ
     Example: ls-retrieval verify s3://training/photos
     """
     from ls_retrieval import tables
+    from store import places
     from store.buckets import open_bucket
     from sync.bucket.check import verify as read_again
 
@@ -657,9 +666,10 @@ def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJ
     if as_json:
         typer.echo(json.dumps(tables.plain(found)))
     if found.problems:
-        raise Unreadable(f"{url} is damaged.", problems=found.problems, mend="Delete these parts, and run sync again.")
+        mend = "Delete what is not as it was written, and run sync again; with --as-of VERSION for an earlier version."
+        raise Unreadable(f"{places.named(url)} is damaged.", problems=found.problems, mend=mend)
     if not found.versions:
-        raise Mendable(f"{url} holds no version yet.", mend="Run sync first.")
+        raise Mendable(f"{places.named(url)} holds no version yet.", mend="Run sync first.")
     if not as_json:
         typer.echo(f"{found.parts} parts of {found.versions} versions are as they were written ({found.bytes} bytes)")
         if found.orphans:
@@ -692,13 +702,13 @@ def main() -> None:
         app()
     except GateFailed as error:
         _stop(f"Gate failed: {error}", error.exit_code)
-    except Mendable as error:
-        _stop(f"Error: {error}", error.exit_code)
     except KeyboardInterrupt:
         _stop("Stopped.", 130)
     except BrokenPipeError:
         sys.exit(0)
-    except Exception:
+    except Exception as error:
+        if told := mendable(error):
+            _stop(f"Error: {told}", told.exit_code)
         traceback.print_exc()
         _stop("This is a defect of ls-retrieval; please report it with the lines above.", 70)
 
@@ -745,13 +755,18 @@ def _scale(given: str) -> dict[int, int]:
 
 
 def _until_stopped() -> "threading.Event":
-    """An event that is set when the process is asked to end."""
+    """An event that is set when the process is asked to end; asked a second time, it ends at once."""
     import signal
     import threading
 
     stop = threading.Event()
+
+    def asked(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, asked)
     return stop
 
 

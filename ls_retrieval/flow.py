@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from label_configs.errors import Mendable
+from label_configs.errors import Mendable, PartlyDone
 from label_configs.forms.envelope import Task
 from ls_retrieval import compose
 from ls_retrieval.progress import bar, say
-from store import files, pools, taking, times
+from store import files, places, pools, taking, times
 from store.judgments import Table
 from store.mappings import RulesOf
 from store.settings import Project
@@ -81,7 +81,7 @@ def pull_export(workspace: Workspace, project: str, path: Path) -> Pulled:
 def pull_storage(workspace: Workspace, project: str, url: str) -> Pulled:
     """Read what is new in the storage that Label Studio exports the project to."""
     chosen, table, rules_of, key = _reading(workspace, project)
-    with bar(f"Reading {url}") as advance:
+    with bar(f"Reading {places.named(url)}") as advance:
         return export_storage.pull(url, chosen, table, rules_of, key, advance=advance)
 
 
@@ -99,8 +99,17 @@ def tell(pulled: Pulled) -> None:
         say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{len(pulled.problems) + pulled.more} unreadable"
+        f"{pulled.unreadable} unreadable"
     )
+
+
+def refuse_unread(pulled: Pulled | None) -> None:
+    """Raise PartlyDone where some answers could not be read: the rest is done, and somebody has to look."""
+    if pulled and pulled.unreadable:
+        raise PartlyDone(
+            f"{pulled.unreadable} answers could not be read; all others were.",
+            mend="Each is named with its task; they are read again with the next pull.",
+        )
 
 
 def dataset(workspace: Workspace, project: str) -> Dataset:
@@ -122,7 +131,7 @@ def export(
     data = load(workspace, project, State(*2 * (times.given(as_of),)) if as_of else None)
     chosen = data.settings.export.model_copy(update=dict(held or {}))
     data = replace(data, settings=data.settings.model_copy(update={"export": chosen}))
-    with bar("Writing data sets", len(names)) as advance:
+    with exporting.alone(out), bar("Writing data sets", len(names)) as advance:
         return exporting.export(data, names, out, advance=advance)
 
 

@@ -11,10 +11,12 @@ from store.erasing import Target
 from store.judgments import Table
 from store.media import Media
 from store.workspace import Workspace
+from sync import export as exporting
 from sync import forget as names
 
 _ELSEWHERE = (
-    "Not touched: Label Studio's own data; published versions in buckets (sync again, then `ls-retrieval sync --prune`)"
+    "Not touched: Label Studio's own data; what was learned (run `ls-retrieval learn`); published versions in buckets "
+    "(sync again, and an hour later `ls-retrieval sync --prune 1`)"
 )
 
 
@@ -61,8 +63,10 @@ def _judgments(workspace: Workspace, target: Target, dry_run: bool) -> Iterator[
 def _exports(workspace: Workspace, dry_run: bool) -> Iterator[str]:
     """Data sets are made of the judgments: all go, and `export` makes them anew."""
     there = sorted(path for path in workspace.exports.glob("*") if path.is_dir())
-    for path in there if not dry_run else ():
-        shutil.rmtree(path)
+    if there and not dry_run:
+        with exporting.alone(workspace.exports):
+            for path in there:
+                shutil.rmtree(path)
     yield f"exports: {', '.join(path.name for path in there) or 'none'}"
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 
 from ls_retrieval import compose, flow
-from ls_retrieval.progress import say
 from ls_retrieval.telling import Teller
 from store import wake
 from store.workspace import Workspace
@@ -13,8 +12,6 @@ from sync.pull import Pulled
 
 EVERY = 60.0
 """Seconds between two pulls that nobody asks for."""
-_NAMED = 1000
-"""So many problems are named at most."""
 REST = 300.0
 """Seconds between two lessons at least: learning takes seconds, and one answer teaches little."""
 
@@ -26,7 +23,6 @@ class Gatherer:
         self._workspace, self._environment, self._teller = workspace, environment, Teller()
         self._due: dict[int, float] = {}
         self._rested: dict[int, float] = {}
-        self._named: set[str] = set()
 
     def gather(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
@@ -43,10 +39,7 @@ class Gatherer:
         """Note that there is something to learn, and name once what could not be read."""
         if pulled.new or pulled.edited or pulled.deleted:
             self._due.setdefault(project, self._rested.get(project, 0.0))
-        for problem in pulled.problems:
-            if problem not in self._named and len(self._named) < _NAMED:
-                self._named.add(problem)
-                say(f"unreadable: {problem}")
+        self._teller.name(pulled.problems)
 
     def _learn(self, now: float) -> None:
         """Learn what is due; a project from which was learned just now waits."""

@@ -1,6 +1,5 @@
 """The `sync` command: pull, consensus, gates, formats, publish; once, or for as long as it runs."""
 
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -8,11 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from label_configs.errors import Mendable, PartlyDone, Unreadable
+from label_configs.errors import Mendable, Unreadable
 from ls_retrieval import compose, flow
-from ls_retrieval.progress import bar, say
+from ls_retrieval.progress import bar
+from ls_retrieval.telling import Teller
 from store import files, times, wake
 from store.buckets import open_bucket
+from store.corpus import live_folder
 from store.settings import Gates
 from store.workspace import Workspace
 from sync import export as exporting
@@ -68,27 +69,28 @@ def watch(workspace: Workspace, wanted: Wanted, every: float, stop: threading.Ev
     """Sync again and again until told to stop: every so many seconds, and when an answer is reported.
 
     Nothing is written anew while no input has changed. What fails is said once, until it is mended or fails for another
-    reason, and tried again ever more rarely.
+    reason, and tried again ever more rarely. Answers that cannot be read are named once, and hold nothing up.
     """
-    listener, said, pause = wake.Listener(workspace.root), "", every
+    listener, teller, pause = wake.Listener(workspace.root), Teller(), every
     published: object = None
     while not stop.is_set():
-        try:
-            ready = _prepare(workspace, wanted)
-            with _alone(workspace, wanted):
-                pulled = flow.pull(workspace, wanted.project)
-                if (there := _inputs(workspace)) != published:
-                    done = _publish(workspace, wanted, ready, pulled).published
-                    print(f"version {done.version}: {done.written} bytes written", flush=True)
-                    published = there
-            refuse_unread(pulled)
-            said, pause = "", every
-        except Mendable as error:
-            pause = min(2 * pause, max(PATIENCE, every))
-            if str(error) != said:
-                said = str(error)
-                say(said)
+        pause = min(2 * pause, max(PATIENCE, every))
+        with teller.telling("nothing was published"):
+            published = _look(workspace, wanted, published, teller)
+            pause = every
         listener.wait(pause, stop)
+
+
+def _look(workspace: Workspace, wanted: Wanted, published: object, teller: Teller) -> object:
+    """Pull, and publish what came of it, unless that is of inputs that were published; returns these."""
+    ready = _prepare(workspace, wanted)
+    with _alone(workspace, wanted):
+        pulled = flow.pull(workspace, wanted.project)
+        teller.name(pulled.problems)
+        if (there := _inputs(workspace)) != published:
+            done = _publish(workspace, wanted, ready, pulled).published
+            print(f"version {done.version}: {done.written} bytes written", flush=True)
+        return there
 
 
 @contextmanager
@@ -111,8 +113,17 @@ def _prepare(workspace: Workspace, wanted: Wanted) -> _Ready:
     names, floors = exporting.known(wanted.formats), _floors(workspace, wanted)
     key = pulling.fingerprint(compose.pseudonym_key(workspace))
     bucket = open_bucket(wanted.to, make=not wanted.dry_run)
-    _same_key(layout.manifest(bucket, layout.newest(bucket)), key)
+    _same_key(_newest(bucket), key)
     return _Ready(names, floors, key, bucket, _state(bucket, wanted.as_of))
+
+
+def _newest(bucket: "ObjectStore") -> Mapping[str, object]:
+    """The manifest of the newest version; empty where it is damaged, since publishing writes it anew."""
+    last = layout.newest(bucket)
+    try:
+        return layout.manifest(bucket, last)
+    except Unreadable:
+        return {}
 
 
 def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled | None) -> Synced:
@@ -122,43 +133,35 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
     gates.enforce(checked)
     with TemporaryDirectory() as aside:
         out = Path(aside) if wanted.dry_run or wanted.as_of else workspace.exports
-        with bar("Writing data sets", len(ready.formats)) as advance:
-            paths = exporting.export(data, ready.formats, out, advance=advance)
-        about = exporting.about(data, figures, checked, ready.key)
-        named = {path.relative_to(out).as_posix(): path for path in paths}
-        with bar("Publishing", len(paths)) as advance:
-            published = publish(
-                ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
-            )
+        with exporting.alone(out):  # until all is read: a part is named by what its file held
+            with bar("Writing data sets", len(ready.formats)) as advance:
+                paths = exporting.export(data, ready.formats, out, advance=advance)
+            about = exporting.about(data, figures, checked, ready.key)
+            named = {path.relative_to(out).as_posix(): path for path in paths}
+            with bar("Publishing", len(paths)) as advance:
+                published = publish(
+                    ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
+                )
     pruned = prune(ready.bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
     return Synced(published, pulled, checked, pruned)
 
 
 def _inputs(workspace: Workspace) -> object:
-    """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed. Locks are
-    touched whenever somebody looks, and bookmarks hold no data.
-    """
-    folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
+    """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
+    parts = [workspace.pools, workspace.judgments, workspace.kept_rules]
+    folders = (workspace.corpus, live_folder(workspace.queries))
     single = (
         workspace.rules_path,
         workspace.settings_path,
-        workspace.gold,
         workspace.corpus,
         workspace.queries,
         workspace.known,
+        workspace.gold,
+        workspace.frozen,
     )
-    within = (path for folder in folders for path in sorted(folder.rglob("*")))
-    paths = [*single, *(path for path in within if path.suffix != ".json" and path.name != ".lock")]
+    written = (path for folder in parts for path in sorted(folder.rglob("*.*")) if path.suffix in {".parquet", ".yaml"})
+    paths = [*single, *written, *(path for folder in folders for path in sorted(folder.rglob("*")))]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
-
-
-def refuse_unread(pulled: Pulled | None) -> None:
-    """Raise PartlyDone where some answers could not be read: the rest is done, and somebody has to look."""
-    if pulled and pulled.problems:
-        raise PartlyDone(
-            f"{len(pulled.problems)} answers could not be read; all others were.",
-            mend="They are named above, each with its task; they are read again with the next pull.",
-        )
 
 
 def _floors(workspace: Workspace, wanted: Wanted) -> Gates:
@@ -174,7 +177,7 @@ def _state(bucket: "ObjectStore", as_of: str) -> State | None:
     """The state that is asked for: of a time, or that of a version in the bucket."""
     if not as_of:
         return None
-    if not re.fullmatch("[0-9a-f]{16}", as_of):
+    if not layout.is_version(as_of):
         return State(*2 * (times.given(as_of),))
     found = [one.state for one in layout.history(bucket) if one.version == as_of]
     if not found:

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ls_retrieval.status import Status
+from store import places
+from sync.bucket.layout import is_version
 from sync.report import Summary
 
 if TYPE_CHECKING:
@@ -131,8 +133,8 @@ def taken(done: "Taken", *, dry_run: bool) -> Iterator[str]:
     yield f"{done.positives} known positives of {done.queries} queries"
 
 
-def synced(done: "Synced", to: str, *, dry_run: bool) -> Iterator[str]:
-    """What a sync did, in lines; a dry run names every file that would differ."""
+def synced(done: "Synced", to: str, *, dry_run: bool, as_of: str = "") -> Iterator[str]:
+    """What a sync did, in lines; a dry run names every file that would differ. as_of: the state that was asked for."""
     published, verb = done.published, "would be written" if dry_run else "written"
     if dry_run:
         for sign, names in zip("+~-", published.difference, strict=True):
@@ -140,7 +142,9 @@ def synced(done: "Synced", to: str, *, dry_run: bool) -> Iterator[str]:
     if done.pruned is not None:
         gone = "would be taken away" if dry_run else "taken away"
         yield f"{done.pruned.versions} versions and {done.pruned.objects} objects ({done.pruned.bytes} bytes) {gone}"
-    yield f"version {published.version} in {to}: {published.written} bytes {verb}"
+    yield f"version {published.version} in {places.named(to)}: {published.written} bytes {verb}"
+    if is_version(as_of) and as_of != published.version:
+        yield f"not {as_of}: something was forgotten, or corpus, rules, settings or the tool have changed since"
 
 
 def plain(value: object) -> object:

@@ -2,10 +2,14 @@
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from label_configs.errors import Mendable
+from label_configs.errors import mendable
+from ls_retrieval.progress import say
+
+_NAMED = 1000
+"""So many problems are named at most."""
 
 
 class Teller:
@@ -13,6 +17,14 @@ class Teller:
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
+        self._named: set[str] = set()
+
+    def name(self, problems: Iterable[str]) -> None:
+        """Name answers that cannot be read, each once."""
+        for problem in problems:
+            if problem not in self._named and len(self._named) < _NAMED:
+                self._named.add(problem)
+                say(f"unreadable: {problem}")
 
     @contextmanager
     def telling(self, what: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -25,7 +37,8 @@ class Teller:
         except but:
             raise
         except Exception as error:
-            why = f" {error}" if isinstance(error, Mendable) else f"\n{traceback.format_exc()}"
+            told = mendable(error)
+            why = f" {told}" if told else f"\n{traceback.format_exc()}"
             if self._said.get(what) != why:
                 self._said[what] = why
                 print(f"{what}:{why}", file=sys.stderr, flush=True)

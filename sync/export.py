@@ -1,12 +1,15 @@
 """Export: formats written into a folder that is whole or not there, and what a manifest says about them."""
 
+import filecmp
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from label_configs.errors import Mendable
+from store import files
 from sync.dataset import Dataset
 from sync.formats import FORMATS
 from sync.gates import Gate
@@ -25,7 +28,9 @@ def known(names: Sequence[str]) -> Sequence[str]:
 def export(
     data: Dataset, names: Sequence[str], out: Path, *, advance: Callable[[int], None] = lambda done: None
 ) -> list[Path]:
-    """Write each format into a folder of its name under `out`; what stood there is replaced as a whole."""
+    """Write each format into a folder of its name under `out`; what stood there is replaced as a whole, and left as it
+    is where it would be the same. Whoever writes or reads data sets there holds `alone`.
+    """
     names = known(names)
     _check_said(data, names)
     for name in names:
@@ -34,10 +39,13 @@ def export(
             shutil.rmtree(leftover, ignore_errors=True)
         fresh.mkdir(parents=True)
         FORMATS[name].write(data, fresh)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        if _same(fresh, target):
+            shutil.rmtree(fresh)
+        else:
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
         advance(1)
     return sorted(path for name in names for path in (out / name).rglob("*") if path.is_file())
 
@@ -53,6 +61,20 @@ def _check_said(data: Dataset, names: Sequence[str]) -> None:
                 why=f"{name} is made of them.",
                 mend="Label some tasks, run pull, and export again.",
             )
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Keep the data sets of a folder to oneself; Mendable where another process holds them."""
+    with files.locked(out / ".lock", f"writing data sets into {out}"):
+        yield
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files."""
+    names = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in (one, other)]
+    alike, *_ = filecmp.cmpfiles(one, other, map(str, names[0]), shallow=False)
+    return names[0] == names[1] and len(alike) == len(names[0])
 
 
 def about(data: Dataset, figures: Summary, gates: Sequence[Gate], key_fingerprint: str) -> dict[str, Any]:

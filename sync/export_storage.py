@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from label_configs.errors import Mendable, quoted
 from label_configs.records import digest
-from store import columns
+from store import columns, places
 from store.buckets import brief, open_bucket
 from store.judgments import Table
 from store.mappings import RulesOf
@@ -55,7 +55,7 @@ def pull(
                         if reading.task(_row(found, project)):
                             fresh[name] = tag
                     except ValueError as error:
-                        reading.pulled.problem(f"{url.rstrip('/')}/{name}: {error}")
+                        reading.pulled.problem(f"{places.named(url).rstrip('/')}/{name}: {error}")
                 advance(len(stretch))
             writer.flush()
             if fresh != seen:
@@ -64,7 +64,7 @@ def pull(
             return reading.pulled
     except (BaseError, OSError) as error:
         raise Mendable(
-            f"The storage {url} cannot be read: {brief(error)}",
+            f"The storage {places.named(url)} cannot be read: {brief(error)}",
             mend="Check the URL, and that the credentials in the environment may list and read there.",
         ) from error
 

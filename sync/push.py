@@ -1,14 +1,15 @@
 """Push: pools become tasks with predictions, once per (project, query_id, form, round)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from label_configs.forms.envelope import KEY, Task, is_filled
 from store.settings import Project
-from sync.label_studio import ONCE, explained
-from sync.patience import patiently
+from sync.label_studio import ONCE
+from sync.patience import ALONE, patiently
 from sync.tasks import Row, busy, listing
 
 if TYPE_CHECKING:
@@ -50,27 +51,30 @@ def push(
 
 
 def _import_all(client: "LabelStudio", project: Project, tasks: Sequence[Task], advance: Callable[[int], None]) -> None:
-    """Import tasks in chunks. A request that was lost may have been heard: what arrived is asked for before it is sent
+    """Import tasks in chunks, each with a patience of its own, however long the push takes."""
+    for start in range(0, len(tasks), _CHUNK):
+        chunk = tasks[start : start + _CHUNK]
+        patiently("importing tasks", _sender(client, project, chunk))
+        advance(len(chunk))
+
+
+def _sender(client: "LabelStudio", project: Project, chunk: Sequence[Task]) -> Callable[[], None]:
+    """What imports a chunk. A request that was lost may have been heard: what arrived is asked for before it is sent
     again, and what arrived twice is removed.
     """
-    left, lost = list(tasks), False
+    left, lost = list(chunk), False
 
     def send() -> None:
         nonlocal left, lost
         if lost:
             present, doubled = _present(client, project, None)
             _delete(client, doubled)
-            arrived = [task for task in left if _key(task) in present]
-            advance(len(arrived))
             left = [task for task in left if _key(task) not in present]
-        while left:
-            lost = True
-            _import(client, project, left[:_CHUNK])
-            lost = False
-            advance(len(left[:_CHUNK]))
-            left = left[_CHUNK:]
+        lost = True
+        if left:
+            _import(client, project, left)
 
-    patiently("importing tasks", send)
+    return send
 
 
 def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
@@ -109,6 +113,15 @@ def _present(client: "LabelStudio", project: Project, rules_hash: str | None) ->
 
 
 def _delete(client: "LabelStudio", task_ids: list[int]) -> None:
-    with explained("removing tasks that nobody works on"):
-        for task_id in task_ids:
-            client.tasks.delete(str(task_id))
+    """Delete tasks; one that is gone already, by a request whose answer was lost, is as good as deleted."""
+    from label_studio_sdk.core.api_error import ApiError
+
+    def delete(task_id: int) -> None:
+        try:
+            client.tasks.delete(str(task_id), request_options=ALONE)
+        except ApiError as error:
+            if error.status_code != 404:
+                raise
+
+    for task_id in task_ids:
+        patiently("removing tasks that nobody works on", partial(delete, task_id))

@@ -15,7 +15,7 @@ import tiny
 from label_studio_sdk import LabelStudio
 from obstore.store import ObjectStore, from_url
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, sync_playwright
-from swift_server import make_bucket, running_swift
+from swift_server import in_memory, make_bucket, running_swift
 
 from ls_retrieval.studio import Account, Studio, running_studio
 from ml_backend import library
@@ -166,7 +166,8 @@ def s3() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The environment that leads to a Swift with its S3 interface, which holds a bucket `train`."""
-    with running_swift(tmp_path_factory.mktemp("swift") / "servers") as environment:
+    folder = tmp_path_factory.mktemp("swift")
+    with in_memory(folder) as root, running_swift(root / "servers") as environment:
         make_bucket(environment, "train")
         yield environment
 

@@ -1,4 +1,5 @@
-"""A Label Studio of two addresses, as far as a pull asks: /api/tasks with filters and pages, and /api/projects/ID.
+"""A Label Studio of two addresses, as far as a pull asks: /api/tasks with filters and pages, /api/projects/ID,
+and who asks.
 
 It keeps tasks as a dict, moves `updated_at` by one clock of its own as the real one does (on create, edit and deletion
 of an annotation), and fails when told to: a status, or "cut" for an answer that ends in the middle.
@@ -23,6 +24,10 @@ from label_configs.forms import graded
 from label_configs.records import Candidate, Item, Pool, Query
 from store.times import TIME
 
+_ACCOUNT: dict[str, dict[str, Any]] = {
+    "/api/version/": {"release": "1.23.2"},
+    "/api/current-user/whoami": {"id": 1, "email": "ada@example.org"},
+}
 DOCS = ("d1", "d2", "d3")
 
 
@@ -87,6 +92,8 @@ class World:
     def answer(self, path: str) -> dict[str, Any]:
         self.asked.append(path)
         url = urlsplit(path)
+        if url.path in _ACCOUNT:
+            return _ACCOUNT[url.path]
         if url.path.startswith("/api/projects/"):
             rows = list(map(self._counted, self.tasks.values()))
             totals = {"total_annotations_number": "total_annotations"}

@@ -1,6 +1,7 @@
 """Projects, push, pull and fill against a real Label Studio."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -294,6 +295,35 @@ def test_an_import_that_fails_on_its_way_is_neither_lost_nor_doubled(
     assert sorted(task["data"]["query_id"] for task in listing(bench.client, bench.project.id)) == [
         f"q{n}" for n in range(1, 6)
     ]
+
+
+def test_a_long_push_has_patience_with_every_chunk(
+    bench: Bench, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.push._CHUNK", 2)
+    monkeypatch.setattr("sync.patience.PATIENCE", 5.0)
+    begun = time.monotonic()
+    with faulty.before(studio.url) as (url, faults), connected(url, studio.admin.token) as client:
+        faults.hit = lambda method, path: method == "POST" and "/import" in path
+
+        def wait(done: int) -> None:
+            if done:
+                time.sleep(max(0.0, begun + 6 - time.monotonic()))
+                faults.todo = ["bad gateway"]
+
+        assert replace(bench, client=client).push("q1", "q2", "q3", advance=wait) == (3, 0, 0)
+    assert len(bench.ids()) == 3
+
+
+def test_a_double_whose_removal_was_heard_and_not_answered_is_removed(bench: Bench, studio: Studio) -> None:
+    for _ in range(2):
+        bench.client.projects.import_tasks(bench.project.id, request=bench.tasks("q1"))  # type: ignore[arg-type]
+    with faulty.before(studio.url) as (url, faults), connected(url, studio.admin.token) as client:
+        faults.hit = lambda method, path: method == "DELETE"
+        faults.todo = ["lost answer", "bad gateway"]
+        assert replace(bench, client=client).push("q1") == (0, 1, 1)
+        assert faults.todo == []
+    assert len(bench.ids()) == 1
 
 
 def test_doubles_of_an_import_that_timed_out_go_unless_somebody_works_on_them(

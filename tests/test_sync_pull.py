@@ -6,21 +6,22 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from death import Death, Killed
 from label_studio_sdk import LabelStudio
 from sync_world import RULES
 from task_server import World, client_of, client_within, serving
 
 from label_configs.errors import Mendable
 from label_configs.records import Judgment
-from store import files, judgments
+from store import judgments
 from store.judgments import Table
 from store.settings import Project
 from sync import patience
@@ -231,43 +232,18 @@ def test_what_changed_at_once_is_read_again_until_a_minute_has_passed_and_then_n
     assert not table.settled
 
 
-def test_two_pulls_at_once_are_told_apart(world: World, do: Do, table: Table) -> None:
+def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: Do, table: Table) -> None:
     filled(world)
-    with table.writing(), pytest.raises(Mendable, match="Another process is writing the judgments"):
-        do()
-    assert do().new == 6
+    with ThreadPoolExecutor(1) as beside:
+        with table.writing():
+            second = beside.submit(do)
+            time.sleep(0.2)
+            assert not second.done()
+        assert second.result().new == 6
+    assert do().new == 0
 
 
 # kill -9
-
-
-class Killed(BaseException):
-    """What ends a process in the middle of its work."""
-
-
-class Death:
-    """Ends the process at its nth touch of the disk; the dead touch nothing."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left: float = float("inf")
-        self.touched = 0
-        monkeypatch.setattr(files, "_sync", lambda path: None)  # the machine stays on: it need not reach the disk
-        for owner, name in ((Path, "replace"), (Path, "unlink"), (Path, "chmod"), (files, "_sync")):
-            self._guard(monkeypatch, owner, name)
-        self._guard(monkeypatch, tempfile, "mkstemp")
-        self._guard(monkeypatch, pq, "write_table")
-
-    def _guard(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-        real = getattr(owner, name)
-
-        def guarded(*args: Any, **more: Any) -> Any:
-            self.left -= 1
-            self.touched += 1
-            if self.left < 0:
-                raise Killed
-            return real(*args, **more)
-
-        monkeypatch.setattr(owner, name, guarded)
 
 
 def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(

@@ -20,8 +20,9 @@ from sync_world import grade, make_workspace, pool
 
 from label_configs.errors import GateFailed, Mendable, PartlyDone, Unreadable
 from ls_retrieval import cli, syncing
+from ls_retrieval.flow import refuse_unread
 from ls_retrieval.studio import Account, Studio
-from ls_retrieval.syncing import Wanted, refuse_unread
+from ls_retrieval.syncing import Wanted
 from store import files, pools, wake
 from store.judgments import Table
 from store.workspace import Workspace

@@ -87,7 +87,7 @@ def queries(path: Path, max_broken: float = 0.0) -> Read[Query]:
     if path.exists():
         given = _sound(path, _queries(_entries(path)), max_broken)
     known = {query.query_id for query in given.records}
-    live = [_queries(jsonl.read(file)) for file in sorted(_live(path).glob("*.json"))]
+    live = [_queries(jsonl.read(file)) for file in sorted(live_folder(path).glob("*.json"))]
     late = [query for read in live for query in read.records if query.query_id not in known]
     return Read(given.records + late, given.broken + [problem for read in live for problem in read.broken])
 
@@ -95,12 +95,12 @@ def queries(path: Path, max_broken: float = 0.0) -> Read[Query]:
 def add_live(path: Path, query: Query) -> None:
     """Keep a query that somebody imported straight into Label Studio, in a file of its own beside the queries."""
     row = {"_id": query.query_id, query.modality: query.content}
-    files.write(_live(path) / f"{digest(query.query_id)}.json", json.dumps(row, ensure_ascii=False) + "\n")
+    files.write(live_folder(path) / f"{digest(query.query_id)}.json", json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def live(path: Path, query_id: str) -> Query | None:
     """The query that was kept under that id by `add_live`, or None."""
-    file = _live(path) / f"{digest(query_id)}.json"
+    file = live_folder(path) / f"{digest(query_id)}.json"
     kept = _queries(jsonl.read(file)).records if file.exists() else []
     return kept[0] if kept else None
 
@@ -122,7 +122,8 @@ def check_positives(path: Path, queries: Iterable[Query], items: Iterable[Item],
     return problems
 
 
-def _live(path: Path) -> Path:
+def live_folder(path: Path) -> Path:
+    """Where the queries lie that came live, beside the others."""
     return path.with_name("queries.live")
 
 

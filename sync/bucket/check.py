@@ -1,6 +1,8 @@
 """Reading everything again: whether a bucket still holds what was published into it."""
 
 import hashlib
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from label_configs.errors import Unreadable
@@ -8,12 +10,14 @@ from sync.bucket.layout import (
     LATEST,
     PARTS,
     VERSIONS,
+    Entry,
     Publication,
-    history,
+    at_once,
     latest,
     listing,
     manifest,
     read,
+    recorded,
     unreachable,
 )
 
@@ -32,28 +36,48 @@ class Checked(NamedTuple):
 
 
 def verify(bucket: "ObjectStore") -> Checked:
-    """Read every part of every version again, each once, and compare the hashes. Memory does not grow with them."""
-    published = history(bucket)
-    problems = _latest(bucket, published)
-    named, sizes = dict[str, list[str]](), dict[str, tuple[int, str]]()
-    places = dict.fromkeys(publication.manifest for publication in published)
-    for publication in {one.version: one for one in published}.values():
-        try:
-            files = manifest(bucket, publication)["files"]
-        except Unreadable as error:
-            problems.append(error.what)
+    """Read every part of every version again, each once, and compare the hashes. Memory does not grow with the bytes.
+
+    What a version lacks that was taken away meanwhile is no damage.
+    """
+    found = recorded(bucket)
+    published = [one for one in found if isinstance(one, Publication)]
+    problems = [one.what for one in found if isinstance(one, Unreadable)] + _latest(bucket, published)
+    versions = list({one.version: one for one in published}.values())
+    named, wrong = dict[str, _Part](), list[tuple[str, str]]()
+    for publication, files in zip(versions, at_once(partial(_files, bucket), versions), strict=True):
+        if isinstance(files, Unreadable):
+            wrong.append((publication.version, files.what))
             continue
         for name, entry in files.items():
-            named.setdefault(entry["part"], []).append(name)
-            sizes[entry["part"]] = entry["bytes"], entry["sha256"]
-    total = 0
-    for part, (size, sha256) in sizes.items():
-        total += size
-        if wrong := _compare(bucket, part, sha256):
-            problems.append(f"{', '.join(dict.fromkeys(named[part]))}: {part} {wrong}")
-    there = [str(found["path"]) for prefix in (PARTS, VERSIONS) for found in listing(bucket, prefix)]
-    orphans = sorted(place for place in there if place not in sizes and place not in places)
-    return Checked(len({one.version for one in published}), len(sizes), total, orphans, problems)
+            part = named.setdefault(entry["part"], _Part(entry["bytes"], entry["sha256"], {}))
+            part.names[name] = publication.version
+    compared = at_once(lambda place: _compare(bucket, place, named[place].sha256), named)
+    for (place, part), said in zip(named.items(), compared, strict=True):
+        if said:
+            (*_, version) = part.names.values()
+            earlier = "" if version == published[-1].version else f" (version {version})"
+            wrong.append((version, f"{', '.join(part.names)}: {place} {said}{earlier}"))
+    there = {one.version for one in recorded(bucket) if isinstance(one, Publication)} if wrong else set()
+    problems += [sentence for version, sentence in wrong if version in there]
+    known = {*named, *(publication.manifest for publication in published)}
+    orphans = sorted({str(one["path"]) for prefix in (PARTS, VERSIONS) for one in listing(bucket, prefix)} - known)
+    return Checked(len(versions), len(named), sum(part.bytes for part in named.values()), orphans, problems)
+
+
+class _Part(NamedTuple):
+    """What a part should be; names: of the files that it is, each with the last version in which it is that."""
+
+    bytes: int
+    sha256: str
+    names: dict[str, str]
+
+
+def _files(bucket: "ObjectStore", publication: Publication) -> Mapping[str, Entry] | Unreadable:
+    try:
+        return dict(manifest(bucket, publication)["files"])
+    except Unreadable as error:
+        return error
 
 
 def _latest(bucket: "ObjectStore", published: list[Publication]) -> list[str]:

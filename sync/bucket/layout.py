@@ -2,18 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from label_configs.errors import Mendable, Unreadable
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+T = TypeVar("T")
+R = TypeVar("R")
 LATEST = "latest.json"
 PARTS, VERSIONS, HISTORY = "parts/", "versions/", "history/"
+_ENTRY = re.compile(rf"{HISTORY}\d{{9}}\.json", re.ASCII)
+_AT_ONCE = 16
 _LINES = {".jsonl", ".tsv", ".csv", ".txt"}
 
 
@@ -69,6 +74,11 @@ def history_place(number: int) -> str:
     return f"{HISTORY}{number:09d}.json"
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is such as names a version."""
+    return re.fullmatch("[0-9a-f]{16}", text) is not None
+
+
 def encode(value: object) -> bytes:
     """JSON that is the same for the same value."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
@@ -109,11 +119,32 @@ def listing(bucket: "ObjectStore", prefix: str) -> Iterator[Mapping[str, Any]]:
         raise unreachable(f"{prefix} cannot be listed in the bucket", error) from error
 
 
+def at_once(ask: Callable[[T], R], asked: Iterable[T]) -> list[R]:
+    """What is asked of a bucket again and again, several at a time, in the order given."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(ask, asked))
+
+
+def recorded(bucket: "ObjectStore") -> list[Publication | Unreadable]:
+    """The entries of the history, oldest first, and in place of damaged ones what is wrong with them."""
+
+    def one(place: str) -> Publication | Unreadable | None:
+        content = read(bucket, place)
+        try:
+            return None if content is None else _publication(content, place)
+        except Unreadable as error:
+            return error
+
+    return [found for found in at_once(one, _entries(bucket)) if found is not None]
+
+
 def history(bucket: "ObjectStore") -> list[Publication]:
-    """The history, oldest first. Raises Unreadable for an entry that nobody wrote."""
-    places = sorted(str(found["path"]) for found in listing(bucket, HISTORY))
-    entries = [(place, read(bucket, place)) for place in places]
-    return [_publication(content, place) for place, content in entries if content is not None]
+    """The history, oldest first. Raises Unreadable that names all damaged entries."""
+    found = recorded(bucket)
+    damaged = [one.what for one in found if isinstance(one, Unreadable)]
+    if damaged:
+        raise Unreadable("The bucket's history is damaged.", problems=damaged, mend="Delete these, and run sync again.")
+    return [one for one in found if isinstance(one, Publication)]
 
 
 def newest(bucket: "ObjectStore") -> Publication:
@@ -122,7 +153,7 @@ def newest(bucket: "ObjectStore") -> Publication:
         number = current(bucket).number
     except Unreadable:
         number = 0
-    found = _entry(bucket, number) or max(history(bucket), default=NOTHING, key=attrgetter("number"))
+    found = _entry(bucket, number) or _last(bucket)
     while following := _entry(bucket, found.number + 1):
         found = following
     return found
@@ -139,13 +170,27 @@ def manifest(bucket: "ObjectStore", publication: Publication) -> dict[str, Any]:
     if not publication.number:
         return {}
     found = read(bucket, publication.manifest)
+    mend = (
+        f"Run sync, with --as-of {publication.version} if that is an earlier version: it is written anew. "
+        f"Or delete what names it below {HISTORY}: the version is gone then."
+    )
     if found is None:
-        raise Unreadable(f"The bucket lacks {publication.manifest}.", mend="Run sync again: it is written anew.")
+        raise Unreadable(f"The bucket lacks {publication.manifest}.", mend=mend)
     if hashlib.sha256(found).hexdigest()[:16] != publication.version:
-        raise Unreadable(
-            f"{publication.manifest} in the bucket is not what was written.", mend="Delete it, and run sync again."
-        )
+        raise Unreadable(f"{publication.manifest} in the bucket is not what was written.", mend=mend)
     return dict(json.loads(found))
+
+
+def _entries(bucket: "ObjectStore") -> list[str]:
+    """Where the entries of the history lie, oldest first."""
+    found = (str(one["path"]) for one in listing(bucket, HISTORY))
+    return sorted(place for place in found if _ENTRY.fullmatch(place))
+
+
+def _last(bucket: "ObjectStore") -> Publication:
+    places = _entries(bucket)
+    found = read(bucket, places[-1]) if places else None
+    return NOTHING if found is None else _publication(found, places[-1])
 
 
 def _entry(bucket: "ObjectStore", number: int) -> Publication | None:

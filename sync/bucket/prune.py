@@ -1,14 +1,28 @@
 """Taking away versions that nobody needs, and what killed uploads have left."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sync.bucket.layout import PARTS, VERSIONS, Publication, history, history_place, listing, manifest, unreachable
+from sync.bucket.layout import (
+    HISTORY,
+    PARTS,
+    VERSIONS,
+    Publication,
+    at_once,
+    history,
+    history_place,
+    listing,
+    manifest,
+    unreachable,
+)
 from sync.bucket.publish import GRACE, settle
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+_BATCH = 1000
 
 
 class Pruned(NamedTuple):
@@ -20,19 +34,21 @@ class Pruned(NamedTuple):
 
 
 def prune(bucket: "ObjectStore", keep: int, *, dry_run: bool = False, now: datetime | None = None) -> Pruned:
-    """Keep the versions that were published last, `keep` of them; what none of them names goes, once it is older than
-    an hour. Killed at any point, it is run again: the history goes first, so that nothing names what is missing.
+    """Keep the versions that were published last, `keep` of them, and those that were the latest within the last hour,
+    which somebody may be reading; what none of them names goes, once it is older than an hour.
+
+    Killed at any point, it is run again: the history goes first, so that nothing names what is missing.
     """
+    stale = (now or datetime.now(UTC)) - GRACE
     published = history(bucket)
-    kept = _last(published, keep)
+    kept = _last(published, keep) | _read_lately(bucket, published, stale)
     gone = [one for one in published if one.version not in kept]
-    needed = {one.manifest for one in published if one.version in kept}
-    for publication in kept.values():
-        needed |= {entry["part"] for entry in manifest(bucket, publication)["files"].values()}
+    needed = {one.manifest for one in kept.values()}
+    for content in at_once(lambda one: manifest(bucket, one), kept.values()):
+        needed |= {entry["part"] for entry in content["files"].values()}
     if not dry_run:
         settle(bucket)
         _delete(bucket, [history_place(one.number) for one in gone])
-    stale = (now or datetime.now(UTC)) - GRACE
     spare = {
         str(found["path"]): int(found["size"])
         for prefix in (VERSIONS, PARTS)
@@ -54,16 +70,34 @@ def _last(published: list[Publication], keep: int) -> dict[str, Publication]:
     return found
 
 
+def _read_lately(bucket: "ObjectStore", published: list[Publication], stale: datetime) -> dict[str, Publication]:
+    """The versions that a follower has replaced since, by version."""
+    made = {found["path"]: found["last_modified"] for found in listing(bucket, HISTORY)}
+    pairs = pairwise(published)
+    return {one.version: one for one, follower in pairs if made.get(history_place(follower.number), stale) > stale}
+
+
 def _delete(bucket: "ObjectStore", places: list[str]) -> None:
+    """Delete objects, as many at once as S3 takes; one that is gone already is as good as deleted."""
     from obstore.exceptions import BaseError
 
+    try:
+        for start in range(0, len(places), _BATCH):
+            some = places[start : start + _BATCH]
+            try:
+                bucket.delete(some)
+            except FileNotFoundError:
+                _delete_each(bucket, some)
+    except (BaseError, OSError) as error:
+        raise unreachable("The bucket cannot be pruned", error) from error
+
+
+def _delete_each(bucket: "ObjectStore", places: list[str]) -> None:
     for place in places:
         try:
             bucket.delete(place)
         except FileNotFoundError:
             continue
-        except (BaseError, OSError) as error:
-            raise unreachable("The bucket cannot be pruned", error) from error
 
 
 def _sweep_folder(bucket: "ObjectStore", stale: datetime) -> None:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from label_configs.errors import Mendable, Unreadable
 from sync.bucket.layout import (
     LATEST,
+    PARTS,
     Entry,
     Publication,
     encode,
     entry,
     history_place,
     latest,
+    listing,
     manifest,
     manifest_place,
     newest,
@@ -76,20 +78,24 @@ def publish(
         known = _files(bucket, last)
         again = last.version == version
         fresh = last if again else Publication(last.number + 1, version, manifest_place(version), state)
-        written = _put_manifest(bucket, fresh.manifest, described, dry_run=True)
-        named = {one["part"] for one in known.values()}
-        for part, path in parts.items():
-            written += _put_part(bucket, part, path, named, dry_run)
-            advance(1)
-        written += 0 if again else len(latest(fresh))
+        lacking = _lacking(bucket, parts, {one["part"] for one in known.values()})
+        unsaid = _lacks_manifest(bucket, fresh.manifest, described, again)
+        written = sum(parts[part].stat().st_size for part in lacking)
+        written += unsaid * len(described) + (not again) * len(latest(fresh))
         if dry_run:
             written += len(latest(fresh)) if read(bucket, LATEST) != latest(fresh) else 0
-        else:
-            _put_manifest(bucket, fresh.manifest, described, dry_run=False)
+            return Published(version, written, _difference(known, entries))
+        advance(len(parts) - len(lacking))
+        for part in lacking:
+            bucket.put(part, parts[part])
+            advance(1)
+        if unsaid:
+            bucket.put(fresh.manifest, described)
+        if not again:
             _restore(bucket, parts)
-            if not again:
-                _record(bucket, fresh)
-            written += settle(bucket)
+            _record(bucket, fresh)
+            _restore(bucket, parts)
+        written += settle(bucket)
     return Published(version, written, _difference(known, entries))
 
 
@@ -113,36 +119,35 @@ def _files(bucket: "ObjectStore", last: Publication) -> dict[str, Entry]:
         return {}
 
 
-def _put_part(bucket: "ObjectStore", part: str, path: Path, named: set[str], dry_run: bool) -> int:
-    """Write a part that is not there. One that the last version does not name may be about to be swept: it is made
-    anew in time."""
-    size = path.stat().st_size
-    try:
-        there = bucket.head(part)
-        young = datetime.now(UTC) - there["last_modified"] < GRACE / 2
-        if there["size"] == size and (part in named or young):
-            return 0
-    except FileNotFoundError:
-        pass
-    if not dry_run:
-        bucket.put(part, path)
-    return size
+def _lacking(bucket: "ObjectStore", parts: Mapping[str, Path], named: set[str]) -> list[str]:
+    """The parts to write: those that are not there, and old ones that the last version does not name, which may be
+    about to be swept. One listing tells, however many there are."""
+    kept = {
+        str(found["path"])
+        for found in listing(bucket, PARTS)
+        if found["path"] in parts
+        and found["size"] == parts[str(found["path"])].stat().st_size
+        and (found["path"] in named or _young(found))
+    }
+    return [part for part in parts if part not in kept]
 
 
-def _put_manifest(bucket: "ObjectStore", place: str, described: bytes, dry_run: bool) -> int:
-    if read(bucket, place) == described:
-        return 0
-    if not dry_run:
-        bucket.put(place, described)
-    return len(described)
+def _lacks_manifest(bucket: "ObjectStore", place: str, described: bytes, again: bool) -> bool:
+    """Whether the manifest is to be written: an old one of an earlier version may be about to be swept as well."""
+    if read(bucket, place) != described:
+        return True
+    return not again and not any(_young(found) for found in listing(bucket, place.rpartition("/")[0]))
+
+
+def _young(found: Mapping[str, Any]) -> bool:
+    return bool(datetime.now(UTC) - found["last_modified"] < GRACE / 2)
 
 
 def _restore(bucket: "ObjectStore", parts: Mapping[str, Path]) -> None:
     """Write once more what somebody swept while the others were written: from now on the manifest names them."""
+    there = {str(found["path"]) for found in listing(bucket, PARTS)} & parts.keys()
     for part, path in parts.items():
-        try:
-            bucket.head(part)
-        except FileNotFoundError:
+        if part not in there:
             bucket.put(part, path)
 
 

@@ -3,8 +3,9 @@
 import os
 import secrets as random_secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,12 +121,15 @@ def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str
     return [line + marks.get(version, "") for line, version in zip(lines, known, strict=True)]
 
 
-def presenter(workspace: Workspace, project: str) -> Presenter:
-    """What puts a project's pools before its annotators."""
-    predictor = ranker(workspace, workspace.project(project).id)
+def presenter(workspace: Workspace, project: str, now: "Callable[[], Ranker] | None" = None) -> Presenter:
+    """What puts a project's pools before its annotators.
+
+    now: gives what predicts at that moment, for who goes on for days; without it one predicts for all of them.
+    """
+    current = now or cache(lambda: ranker(workspace, workspace.project(project).id))
 
     def predict(task: Task, pool: Pool) -> dict[str, object]:
-        return predictor.predict(task, pool)
+        return current().predict(task, pool)
 
     return Presenter(
         project=workspace.project(project),

@@ -18,7 +18,6 @@ from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync import projects
 from sync.fill import bare_tasks, fill, keep_prediction
-from sync.label_studio import connected
 from sync.present import Presenter
 from sync.push import push
 
@@ -55,8 +54,7 @@ class Filler:
         self._workspace = Workspace(Path(environment["LSR_WORKSPACE"]))
         self.retriever = Retriever(self._workspace.root, RemoteEncoders(Path(environment["LSR_ENCODER_SOCKET"])))
         self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
-        self._url = secrets.find("LABEL_STUDIO_URL", environment)
-        self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
+        self._environment = environment
         self._looked: dict[int, _Looked] = {}
         self._presenters: dict[str, tuple[object, Presenter]] = {}
         self._teller = Teller()
@@ -74,7 +72,7 @@ class Filler:
     @property
     def able(self) -> bool:
         """Whether there is a Label Studio to write to."""
-        return bool(self._url and self._key)
+        return all(secrets.find(name, self._environment) for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"))
 
     def task(self, project: int, task_id: int) -> "Row | None":
         """Fill the one task that somebody is opening; None while it is being filled already.
@@ -88,7 +86,7 @@ class Filler:
         with ExitStack() as stack:
             stack.enter_context(suppress(files.Held))
             stack.enter_context(self._lock(f"filling-{task_id}"))
-            client = stack.enter_context(connected(self._url or "", self._key or ""))
+            client = stack.enter_context(compose.label_studio(self._environment))
             self._check(client, presenter)
             return fill(client, presenter, task_id, partial(self._propose_all, client, presenter))
         return None
@@ -102,7 +100,10 @@ class Filler:
         if name is None:
             return
         presenter = self._presenter(name)
-        with self._lock(f"filling-project-{project}", wait=True), connected(self._url or "", self._key or "") as client:
+        with (
+            self._lock(f"filling-project-{project}", wait=True),
+            compose.label_studio(self._environment) as client,
+        ):
             self._check(client, presenter)
             looked = _Looked() if thorough else self._looked.get(project, _Looked())
             bare = bare_tasks(client, presenter, after=looked.last)
@@ -165,7 +166,7 @@ class Filler:
 
     def _keep_predictions(self, client: "LabelStudio", presenter: Presenter, filled: Sequence["Row"]) -> None:
         """Store what is predicted for tasks of a blind project, for the Data Manager: nobody else asks for it there."""
-        predict = self.retriever.predictor()
+        predict = self.retriever.predictor(presenter.project.id)
         for task in filled if presenter.project.mode == "blind" else ():
             prediction = None if task["total_predictions"] else predict(task)
             if prediction is not None:
@@ -207,7 +208,9 @@ class Filler:
         seen = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in sources]
         kept = self._presenters.get(name)
         if kept is None or kept[0] != seen:
-            kept = self._presenters[name] = (seen, compose.presenter(there, name))
+            project = there.project(name).id
+            presenter = compose.presenter(there, name, lambda: self.retriever.ranker_of(project))
+            kept = self._presenters[name] = (seen, presenter)
         return kept[1]
 
     def _name(self, project: int) -> str | None:

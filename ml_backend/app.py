@@ -61,7 +61,7 @@ def create_app(
 
     @app.post("/setup")
     def setup() -> dict[str, str]:
-        return protocol.setup(retriever.ranker_of(protocol.decode_setup(request.get_data())).version)
+        return protocol.setup(retriever.version_of(protocol.decode_setup(request.get_data())))
 
     @app.post("/predict")
     def predict() -> Response:

@@ -46,7 +46,7 @@ def _model() -> type[Any]:
             """Tell the version of the predictions; label-studio-ml answers /setup with it."""
             try:
                 project = protocol.project_id(self.project_id)
-                self.set("model_version", retriever().ranker_of(project).version)
+                self.set("model_version", retriever().version_of(project))
             except Exception as error:
                 _log("the version of the model is unknown", error)
 

@@ -133,6 +133,7 @@ def test_workers_agree_on_the_version_and_see_a_new_one_at_once(small: Small) ->
     now = {worker.ranker_of(PROJECT).version for worker in workers}
     assert len(seen) == len(now) == 1
     assert seen != now
+    assert {worker.version_of(PROJECT) for worker in workers} == now
     assert {worker.ranker_of(None).version for worker in workers} == seen
     assert {worker.ranker_of(PROJECT + 1).version for worker in workers} == seen
 

@@ -195,6 +195,7 @@ def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> 
     """Label Studio asks only where predictions are shown: bare tasks of blind projects wait for webhook or poll."""
     (task_id,) = setting.bring("silent", {"data": {"query": "a purple thing with wings"}})
     assert not is_complete(setting.api("GET", f"/api/tasks/{task_id}?project={setting.project('silent').id}"))
+    setting.client.tasks.delete(str(task_id))
 
 
 def test_bare_tasks_that_are_asked_about_together_are_stored_nothing_for_and_filled_after_the_answer(

@@ -100,12 +100,16 @@ def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outc
 
 
 def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str]:
-    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to."""
+    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to.
+
+    Where somebody is learning it waits: what they learn would be used instead.
+    """
     from ml_backend.learning import BASE, shelf_of
 
     shelf = shelf_of(workspace, project)
     if roll_back:
-        shelf.roll_back(roll_back)
+        with files.locked(shelf.folder / ".lock", f"learning from project {project}", wait=True):
+            shelf.roll_back(roll_back)
     pointer = shelf.pointer()
     lines = [f"{BASE:<16}  before anybody judged"]
     for version in pointer.learned:

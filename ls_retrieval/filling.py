@@ -32,6 +32,7 @@ _THOROUGH = 120
 """Of so many looks one is at all tasks: what was given back meanwhile may be bare again."""
 _AT_ONCE = 50
 """Bare tasks whose candidates are proposed before the first of them is filled."""
+_TASK_LOCKS = 4096
 
 
 class _Looked(NamedTuple):
@@ -85,7 +86,7 @@ class Filler:
         presenter = self._presenter(name)
         with ExitStack() as stack:
             stack.enter_context(suppress(files.Held))
-            stack.enter_context(self._lock(f"filling-{task_id}"))
+            stack.enter_context(self._lock_task(task_id))
             client = stack.enter_context(compose.label_studio(self._environment))
             self._check(client, presenter)
             return fill(client, presenter, task_id, partial(self._propose_all, client, presenter))
@@ -137,7 +138,7 @@ class Filler:
                 with (
                     self._teller.telling(f"task {task_id} {where}"),
                     suppress(files.Held),
-                    self._lock(f"filling-{task_id}"),
+                    self._lock_task(task_id),
                 ):
                     task = fill(client, presenter, task_id, pool)
                     filled += [task] if task is not None else []
@@ -184,6 +185,10 @@ class Filler:
     def _lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[None]:
         """A lock among the processes of this backend."""
         return files.locked(self._locks / name, "filling this", wait=wait)
+
+    def _lock_task(self, task_id: int) -> AbstractContextManager[None]:
+        """That of a task, shared with few others: a file a task would fill a machine that runs for months."""
+        return self._lock(f"filling-{task_id % _TASK_LOCKS}")
 
     def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
         projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())

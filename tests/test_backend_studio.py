@@ -463,8 +463,8 @@ def test_a_look_is_at_what_is_new_and_a_thorough_one_at_everything(setting: Sett
 
 
 def test_of_two_backends_that_fill_one_task_the_first_has_it(setting: Setting) -> None:
-    (task_id,) = setting.bring("polled", {"data": {"query": "something red", "query_id": "q-red"}})
     presenter = compose.presenter(setting.workspace, "polled")
+    (task_id,) = setting.bring("polled", {"data": {"query": presenter.queries["q-red"].text}})
     pool = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere"))).propose(
         presenter.queries["q-red"], "image"
     )
@@ -486,12 +486,13 @@ def test_predictions_that_are_stored_with_live_tasks_are_of_what_was_learned(set
     base, made = Retriever(there.root, RemoteEncoders(Path("/nowhere"))), filler(setting, studio)
     made._presenter("polled")  # as it was before anybody judged
     queries = {query.query_id: query for query in there.read_queries().records}
-    pool = base.propose(queries["q-red"], "image")
-    Table(there.judgments / str(project)).append([lessons.judgment(pool, c.doc_id, 1) for c in pool.candidates], {})
+    pool, *others = (base.propose(queries[f"q-{colour}"], "image") for colour in ("red", "blue", "green"))
+    said = [lessons.judgment(one, c.doc_id, 1) for one in (pool, *others) for c in one.candidates]
+    Table(there.judgments / str(project)).append(said, {})
     made.learn(project)
     now = base.ranker_of(project).version
     assert now != base.ranker.version
-    (task_id,) = setting.bring("polled", {"data": {"query": "something red", "query_id": "q-red"}})
+    (task_id,) = setting.bring("polled", {"data": {"query": queries["q-red"].text}})
     made.project(project)
     assert [one["model_version"] for one in setting.task("polled", task_id)["predictions"]] == [now]
     (pushed, *_) = made._presenter("polled").predicted(pool, queries["q-red"])

@@ -274,7 +274,11 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 9090,
     workers: Annotated[int, typer.Option(min=1, help="Web workers.")] = 2,
 ) -> None:
-    """Run the ML backend until Ctrl-C. Fills bare tasks where LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are set."""
+    """Run the ML backend until Ctrl-C.
+
+    Where LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are set it also fills bare tasks, pulls answers, and learns from
+    them.
+    """
     from ls_retrieval.serve import serve as run
 
     run(_workspace(workspace), host, port, workers)
@@ -453,7 +457,7 @@ def forget(
     query: Annotated[str, typer.Option(help="Only what was said of the item for this query_id.")] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Erase an annotator or an item from all of history, and keep it from coming back.
+    """Erase an annotator or an item from all of history, for good.
 
     Example: ls-retrieval forget -w photos --annotator ada@example.org
     """
@@ -653,7 +657,7 @@ def sync(
 
 @app.command()
 def verify(url: Annotated[str, typer.Argument(help="The bucket.")], as_json: AsJson = False) -> None:
-    """Read everything in the bucket that a version names, and compare the hashes.
+    """Read all that versions in the bucket name; compare the hashes.
 
     Example: ls-retrieval verify s3://training/photos
     """

@@ -3,8 +3,9 @@
 import os
 import secrets as random_secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -99,12 +100,16 @@ def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outc
 
 
 def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str]:
-    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to."""
+    """A line for each version that was learned from a Label Studio project, after going back to one, if asked to.
+
+    Where somebody is learning it waits: what they learn would be used instead.
+    """
     from ml_backend.learning import BASE, shelf_of
 
     shelf = shelf_of(workspace, project)
     if roll_back:
-        shelf.roll_back(roll_back)
+        with files.locked(shelf.folder / ".lock", f"learning from project {project}", wait=True):
+            shelf.roll_back(roll_back)
     pointer = shelf.pointer()
     lines = [f"{BASE:<16}  before anybody judged"]
     for version in pointer.learned:
@@ -120,12 +125,15 @@ def learned(workspace: Workspace, project: int, roll_back: str = "") -> list[str
     return [line + marks.get(version, "") for line, version in zip(lines, known, strict=True)]
 
 
-def presenter(workspace: Workspace, project: str) -> Presenter:
-    """What puts a project's pools before its annotators."""
-    predictor = ranker(workspace, workspace.project(project).id)
+def presenter(workspace: Workspace, project: str, now: "Callable[[], Ranker] | None" = None) -> Presenter:
+    """What puts a project's pools before its annotators.
+
+    now: gives what predicts at that moment, for who goes on for days; without it one predicts for all of them.
+    """
+    current = now or cache(lambda: ranker(workspace, workspace.project(project).id))
 
     def predict(task: Task, pool: Pool) -> dict[str, object]:
-        return predictor.predict(task, pool)
+        return current().predict(task, pool)
 
     return Presenter(
         project=workspace.project(project),

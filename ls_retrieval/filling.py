@@ -18,7 +18,6 @@ from store import corpus, files, secrets
 from store.workspace import Workspace
 from sync import projects
 from sync.fill import bare_tasks, fill, keep_prediction
-from sync.label_studio import connected
 from sync.present import Presenter
 from sync.push import push
 
@@ -33,6 +32,7 @@ _THOROUGH = 120
 """Of so many looks one is at all tasks: what was given back meanwhile may be bare again."""
 _AT_ONCE = 50
 """Bare tasks whose candidates are proposed before the first of them is filled."""
+_TASK_LOCKS = 4096
 
 
 class _Looked(NamedTuple):
@@ -55,8 +55,7 @@ class Filler:
         self._workspace = Workspace(Path(environment["LSR_WORKSPACE"]))
         self.retriever = Retriever(self._workspace.root, RemoteEncoders(Path(environment["LSR_ENCODER_SOCKET"])))
         self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
-        self._url = secrets.find("LABEL_STUDIO_URL", environment)
-        self._key = secrets.find("LABEL_STUDIO_API_KEY", environment)
+        self._environment = environment
         self._looked: dict[int, _Looked] = {}
         self._presenters: dict[str, tuple[object, Presenter]] = {}
         self._teller = Teller()
@@ -74,7 +73,7 @@ class Filler:
     @property
     def able(self) -> bool:
         """Whether there is a Label Studio to write to."""
-        return bool(self._url and self._key)
+        return all(secrets.find(name, self._environment) for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"))
 
     def task(self, project: int, task_id: int) -> "Row | None":
         """Fill the one task that somebody is opening; None while it is being filled already.
@@ -87,8 +86,8 @@ class Filler:
         presenter = self._presenter(name)
         with ExitStack() as stack:
             stack.enter_context(suppress(files.Held))
-            stack.enter_context(self._lock(f"filling-{task_id}"))
-            client = stack.enter_context(connected(self._url or "", self._key or ""))
+            stack.enter_context(self._lock_task(task_id))
+            client = stack.enter_context(compose.label_studio(self._environment))
             self._check(client, presenter)
             return fill(client, presenter, task_id, partial(self._propose_all, client, presenter))
         return None
@@ -102,7 +101,10 @@ class Filler:
         if name is None:
             return
         presenter = self._presenter(name)
-        with self._lock(f"filling-project-{project}", wait=True), connected(self._url or "", self._key or "") as client:
+        with (
+            self._lock(f"filling-project-{project}", wait=True),
+            compose.label_studio(self._environment) as client,
+        ):
             self._check(client, presenter)
             looked = _Looked() if thorough else self._looked.get(project, _Looked())
             bare = bare_tasks(client, presenter, after=looked.last)
@@ -136,7 +138,7 @@ class Filler:
                 with (
                     self._teller.telling(f"task {task_id} {where}"),
                     suppress(files.Held),
-                    self._lock(f"filling-{task_id}"),
+                    self._lock_task(task_id),
                 ):
                     task = fill(client, presenter, task_id, pool)
                     filled += [task] if task is not None else []
@@ -165,7 +167,7 @@ class Filler:
 
     def _keep_predictions(self, client: "LabelStudio", presenter: Presenter, filled: Sequence["Row"]) -> None:
         """Store what is predicted for tasks of a blind project, for the Data Manager: nobody else asks for it there."""
-        predict = self.retriever.predictor()
+        predict = self.retriever.predictor(presenter.project.id)
         for task in filled if presenter.project.mode == "blind" else ():
             prediction = None if task["total_predictions"] else predict(task)
             if prediction is not None:
@@ -183,6 +185,10 @@ class Filler:
     def _lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[None]:
         """A lock among the processes of this backend."""
         return files.locked(self._locks / name, "filling this", wait=wait)
+
+    def _lock_task(self, task_id: int) -> AbstractContextManager[None]:
+        """That of a task, shared with few others: a file a task would fill a machine that runs for months."""
+        return self._lock(f"filling-{task_id % _TASK_LOCKS}")
 
     def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
         projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())
@@ -207,7 +213,9 @@ class Filler:
         seen = [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in sources]
         kept = self._presenters.get(name)
         if kept is None or kept[0] != seen:
-            kept = self._presenters[name] = (seen, compose.presenter(there, name))
+            project = there.project(name).id
+            presenter = compose.presenter(there, name, lambda: self.retriever.ranker_of(project))
+            kept = self._presenters[name] = (seen, presenter)
         return kept[1]
 
     def _name(self, project: int) -> str | None:

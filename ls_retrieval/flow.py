@@ -65,7 +65,7 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
 
 def pull(workspace: Workspace, project: str, environ: Mapping[str, str] = os.environ) -> Pulled:
     """Read what is new of a project."""
-    chosen, table, rules_of, key = _reading(workspace, project)
+    chosen, table, rules_of, key = reading(workspace, project)
     doing = "Pulling answers"
     with compose.label_studio(environ) as client, bar(doing, pulling.first(client, chosen, table)) as advance:
         return pulling.pull(client, chosen, table, rules_of, key, advance=advance)
@@ -73,19 +73,20 @@ def pull(workspace: Workspace, project: str, environ: Mapping[str, str] = os.env
 
 def pull_export(workspace: Workspace, project: str, path: Path) -> Pulled:
     """Read what a JSON export of the project has that is new."""
-    chosen, table, rules_of, key = _reading(workspace, project)
+    chosen, table, rules_of, key = reading(workspace, project)
     with bar(f"Reading tasks of {path.name}") as advance:
         return export_file.pull(path, chosen, table, rules_of, key, advance=advance)
 
 
 def pull_storage(workspace: Workspace, project: str, url: str) -> Pulled:
     """Read what is new in the storage that Label Studio exports the project to."""
-    chosen, table, rules_of, key = _reading(workspace, project)
+    chosen, table, rules_of, key = reading(workspace, project)
     with bar(f"Reading {places.named(url)}") as advance:
         return export_storage.pull(url, chosen, table, rules_of, key, advance=advance)
 
 
-def _reading(workspace: Workspace, project: str) -> tuple[Project, Table, RulesOf, str]:
+def reading(workspace: Workspace, project: str) -> tuple[Project, Table, RulesOf, str]:
+    """What a pull of a project needs beside where it reads from."""
     chosen = workspace.project(project)
     table = Table(workspace.judgments / str(chosen.id))
     return chosen, table, cache(workspace.rules_of), compose.pseudonym_key(workspace)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from ls_retrieval import compose, flow
 from ls_retrieval.telling import Teller
 from store import wake
+from store.judgments import Table
 from store.workspace import Workspace
-from sync.pull import Pulled
+from sync import pull as pulling
 
 EVERY = 60.0
 """Seconds between two pulls that nobody asks for."""
@@ -17,34 +18,40 @@ REST = 300.0
 
 
 class Gatherer:
-    """Pulls the answers of every project, and learns from those that brought something."""
+    """Pulls the answers of every project, and learns where the judgments have changed, whoever pulled them."""
 
     def __init__(self, workspace: Workspace, environment: Mapping[str, str]) -> None:
         self._workspace, self._environment, self._teller = workspace, environment, Teller()
-        self._due: dict[int, float] = {}
+        self._taught: dict[int, object] = {}
         self._rested: dict[int, float] = {}
 
     def gather(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
         listener = wake.Listener(self._workspace.root)
         while not stop.is_set():
-            with self._teller.telling("no answer was pulled"):
-                for name, project in self._workspace.settings.projects.items():
-                    with self._teller.telling(f"the answers of project {project.id} were not pulled"):
-                        self._pulled(project.id, flow.pull(self._workspace, name, self._environment))
-            self._learn(time.monotonic())
+            self.look(time.monotonic())
             listener.wait(EVERY, stop)
 
-    def _pulled(self, project: int, pulled: Pulled) -> None:
-        """Note that there is something to learn, and name once what could not be read."""
-        if pulled.new or pulled.edited or pulled.deleted:
-            self._due.setdefault(project, self._rested.get(project, 0.0))
+    def look(self, now: float) -> None:
+        """Pull, and learn what is due. now: by a clock that nobody sets."""
+        with self._teller.telling("no answer was pulled"):
+            for name, project in self._workspace.settings.projects.items():
+                with self._teller.telling(f"the answers of project {project.id} were not pulled"):
+                    self._pull(name)
+                self._learn(project.id, now)
+
+    def _pull(self, name: str) -> None:
+        """Pull, and name once what could not be read."""
+        chosen, table, rules_of, key = flow.reading(self._workspace, name)
+        with compose.label_studio(self._environment) as client:
+            pulled = pulling.pull(client, chosen, table, rules_of, key)
         self._teller.name(pulled.problems)
 
-    def _learn(self, now: float) -> None:
-        """Learn what is due; a project from which was learned just now waits."""
-        for project in [project for project, due in self._due.items() if due <= now]:
+    def _learn(self, project: int, now: float) -> None:
+        """Learn from judgments that were not learned from; a project from which was learned just now waits."""
+        there = Table(self._workspace.judgments / str(project)).parts.state()
+        if there != self._taught.get(project, []) and now >= self._rested.get(project, now):
+            self._rested[project] = now + REST
             with self._teller.telling(f"nothing was learned from project {project}"):
                 compose.learn(self._workspace, project)
-                del self._due[project]
-                self._rested[project] = now + REST
+                self._taught[project] = there

@@ -1,8 +1,7 @@
 """The Flask app: authentication, limits and errors around the pure functions of the protocol."""
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -16,12 +15,11 @@ from ml_backend.encoders.base import NotReady
 from ml_backend.guard import Credentials, Guard
 from ml_backend.protocol import Fill
 from ml_backend.retriever import Retriever
+from ml_backend.waking import Act, Waker
 
 _MAX_BODY = 128 * 1024 * 1024
 _ANSWERS = ("ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
 _REALM = 'Basic realm="ls-retrieval"'
-Act = Callable[[int], None]
-"""What is done for a project after the answer."""
 log = logging.getLogger(__name__)
 
 
@@ -40,9 +38,9 @@ def create_app(
     heard: what is done about an answer; train: what "Start training" asks for. credentials, secret: see Guard.
     """
     app, guard, quiet = Flask(__name__), Guard(credentials, secret), _quiet(fill) if fill else None
-    waker = _Waker("waking", wake) if wake else None
-    actions = {"TASKS_CREATED": waker, "START_TRAINING": _Waker("training", train) if train else None}
-    actions |= dict.fromkeys(_ANSWERS, _Waker("hearing", heard) if heard else None)
+    waker = Waker("waking", wake) if wake else None
+    actions = {"TASKS_CREATED": waker, "START_TRAINING": Waker("training", train) if train else None}
+    actions |= dict.fromkeys(_ANSWERS, Waker("hearing", heard) if heard else None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
 
     @app.before_request
@@ -63,7 +61,7 @@ def create_app(
 
     @app.post("/setup")
     def setup() -> dict[str, str]:
-        return protocol.setup(retriever.ranker_of(protocol.decode_setup(request.get_data())).version)
+        return protocol.setup(retriever.version_of(protocol.decode_setup(request.get_data())))
 
     @app.post("/predict")
     def predict() -> Response:
@@ -108,34 +106,6 @@ def _quiet(fill: Fill) -> Fill:
             return None
 
     return attempt
-
-
-class _Waker:
-    """Acts for a project in a thread of its own, one at a time: what comes meanwhile makes it act once more."""
-
-    def __init__(self, name: str, act: Act) -> None:
-        self._name, self._act = name, act
-        self._awake, self._again, self._lock = set[int](), set[int](), threading.Lock()
-
-    def wake(self, project: int) -> None:
-        with self._lock:
-            (self._again if project in self._awake else self._awake).add(project)
-            if project not in self._again:
-                threading.Thread(target=self._run, args=(project,), name=self._name, daemon=True).start()
-
-    def _run(self, project: int) -> None:
-        try:
-            self._act(project)
-        except Mendable as error:
-            log.warning("%s project %s: %s", self._name, project, error)
-        except Exception:
-            log.exception("%s project %s failed", self._name, project)
-        with self._lock:
-            again = project in self._again
-            self._again.discard(project)
-            self._awake.discard(project)
-        if again:
-            self.wake(project)
 
 
 def _error(error: Exception) -> tuple[dict[str, str], int, dict[str, str]]:

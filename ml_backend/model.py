@@ -20,6 +20,7 @@ from ml_backend import protocol
 
 if TYPE_CHECKING:
     from ml_backend.retriever import Retriever
+    from ml_backend.waking import Waker
 
 PACKAGE = "label-studio-ml"
 OLDEST = 2
@@ -45,7 +46,7 @@ def _model() -> type[Any]:
             """Tell the version of the predictions; label-studio-ml answers /setup with it."""
             try:
                 project = protocol.project_id(self.project_id)
-                self.set("model_version", retriever().ranker_of(project).version)
+                self.set("model_version", retriever().version_of(project))
             except Exception as error:
                 _log("the version of the model is unknown", error)
 
@@ -60,7 +61,13 @@ def _model() -> type[Any]:
                 return [[] for _ in tasks]
 
         def fit(self, event: str, data: Mapping[str, Any], **kwargs: Any) -> dict[str, str]:
-            """Nothing is read from an event, which anybody may send: answers come by `ls-retrieval pull`."""
+            """Learn from what was pulled, where Label Studio's "Start training" asks for it; after the answer.
+
+            Nothing is read from an event, which anybody may send: answers come by `ls-retrieval pull`.
+            """
+            project = protocol.project_id(self.project_id)
+            if event == "START_TRAINING" and project is not None:
+                trainer().wake(project)
             return {"status": "ok", "event": event}
 
     RetrievalModel.__module__, RetrievalModel.__qualname__ = __name__, "RetrievalModel"
@@ -80,6 +87,22 @@ def retriever() -> "Retriever":
             mend="Set it to the folder that `ls-retrieval init` made.",
         )
     return Retriever(Path(root), RemoteEncoders(Path(os.devnull)))
+
+
+@cache
+def trainer() -> "Waker":
+    """What learns in this process."""
+    from ml_backend.waking import Waker
+
+    return Waker("training", _learn)
+
+
+def _learn(project: int) -> None:
+    from ml_backend.learning import learn
+
+    workspace = retriever().workspace
+    if any(one.id == project for one in workspace.settings.projects.values()):
+        learn(workspace, project)
 
 
 def _predict(tasks: Sequence[Mapping[str, Any]], project: str, context: Mapping[str, Any] | None) -> list[Any]:

@@ -58,13 +58,22 @@ class Retriever:
 
     def ranker_of(self, project: int | None) -> Ranker:
         """The ranker with what was learned from a Label Studio project, where that holds still."""
+        ranker = self._calibrated(project)
+        if ranker.learned is None or ranker.learned.adapter is None:
+            return ranker
+        return replace(ranker, scores=Corrected(ranker.learned.adapter, self._viewed()))
+
+    def version_of(self, project: int | None) -> str:
+        """The version of that ranker, without the vectors and queries that it ranks by: /setup has three seconds."""
+        return self._calibrated(project).version
+
+    def _calibrated(self, project: int | None) -> Ranker:
+        """The ranker of a project, as if the order were not corrected."""
         plain = self.ranker
         learned = None if project is None else self._current(project)
         if learned is None or not holds(learned, plain.rules.hash, fingerprints(self._workspace)):
             return plain
-        if learned.adapter is None:
-            return replace(plain, learned=learned)
-        return replace(plain, learned=learned, scores=Corrected(learned.adapter, self._viewed()))
+        return replace(plain, learned=learned)
 
     def ready(self) -> bool:
         """Whether new queries can be encoded already."""

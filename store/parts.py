@@ -5,6 +5,7 @@ it holds is removed, so that a reader finds every row once at any moment, whoeve
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,14 @@ class Parts:
             if not kept or part.last > kept[-1].last:
                 kept.append(part)
         return kept
+
+    def state(self) -> list[tuple[str, int]]:
+        """What tells that something was added or changed: names of files and times of their last write."""
+        found: list[tuple[str, int]] = []
+        for part in self.listed():
+            with suppress(FileNotFoundError):  # merged into another meanwhile, which the next look finds
+                found.append((part.path.name, part.path.stat().st_mtime_ns))
+        return found
 
     def read(self, names: Sequence[str]) -> Iterator[pa.Table]:
         """These columns, part by part. A part that was merged into another meanwhile is found in that one."""

@@ -38,6 +38,8 @@ def fill(client: "LabelStudio", presenter: Presenter, task_id: int, propose: Pro
         task = one(client, project, task_id)
         if task is None or busy(task):
             return None
+        if is_filled(task) and task["meta"] != meta:  # another backend was faster
+            return task
         with explained(f"filling task {task_id}"):
             client.tasks.update(str(task_id), data=data, meta=meta)
         task = one(client, project, task_id)

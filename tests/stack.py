@@ -23,6 +23,7 @@ DOCKER_COMPOSE = package("compose") / "docker-compose"
 ADDRESSES = {"database": "127.0.0.1", "label-studio": "127.0.0.1", "backend": "127.30.90.10"}
 INSIDE = {"database": 5432, "label-studio": 8080, "backend": 9090}
 """The ports that the services listen on in their containers."""
+LASTING = (*ADDRESSES, "sync")
 ENTRYPOINTS: dict[str, list[str]] = {"database": []}
 """Of images that are not this project's and keep their own."""
 BANNED = "LABEL_STUDIO_USER_ADDITIONAL_BANNED_SUBNETS"
@@ -77,6 +78,7 @@ class Processes:
             "/workspace": str(self.folder / "workspace" / "team"),
             "/label-studio/data": str(self.folder / "label-studio"),
             "/tmp": str(self.folder / "home"),  # noqa: S108
+            "http://bucket:8333/status": f"{bucket}/",  # this server has no such page
             "http://bucket:8333": bucket,
         }
         for name, inside in INSIDE.items():
@@ -103,9 +105,9 @@ class Processes:
         return self.run(*line.removeprefix(run).split())
 
     def up(self, *names: str) -> None:
-        """Start services and what they wait for, without names all that last; sync is run by hand, once."""
-        for name in names or ("label-studio", "backend"):
-            if name in self.at and name not in self._up:
+        """Start services and what they wait for, without names all that last."""
+        for name in names or LASTING:
+            if name in LASTING and name not in self._up:
                 self.up(*self.services[name]["depends_on"])
                 self._up.add(name)
                 self._start(name)
@@ -157,7 +159,7 @@ class Processes:
     def _await(self, name: str, process: "subprocess.Popen[bytes]") -> None:
         """Wait until the service's own health check is content."""
         check = [self._translated(word) for word in self.services[name]["healthcheck"]["test"][1:]]
-        given = {**self.environment(name), "PGPORT": str(self.at[name][1])}
+        given = {**self.environment(name), "PGPORT": str(self.at["database"][1])}
         deadline = time.monotonic() + 300
         while subprocess.run(check, env=given, capture_output=True, check=False).returncode:
             said = (self.folder / f"{name}.log").read_text(errors="replace")

@@ -3,7 +3,9 @@
 import json
 import shutil
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from label_configs.cards import Card
 from label_configs.errors import Mendable, Unreadable
 from label_configs.forms import form
 from label_configs.records import Modality, Query
-from ls_retrieval import cli
+from ls_retrieval import cli, compose
 from ml_backend import learning
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Vectors
@@ -133,6 +135,7 @@ def test_workers_agree_on_the_version_and_see_a_new_one_at_once(small: Small) ->
     now = {worker.ranker_of(PROJECT).version for worker in workers}
     assert len(seen) == len(now) == 1
     assert seen != now
+    assert {worker.version_of(PROJECT) for worker in workers} == now
     assert {worker.ranker_of(None).version for worker in workers} == seen
     assert {worker.ranker_of(PROJECT + 1).version for worker in workers} == seen
 
@@ -257,6 +260,17 @@ def test_what_was_rolled_back_from_is_used_again_only_when_asked_for(small: Smal
     assert shelf.current() is None
     with pytest.raises(Mendable, match=r"no version 'x'(.|\n)*base"):
         shelf.roll_back("x")
+
+
+def test_going_back_waits_for_who_is_learning(small: Small) -> None:
+    learn(small.workspace, PROJECT)
+    with ThreadPoolExecutor(1) as other:
+        with files.locked(shelf_of(small.workspace, PROJECT).folder / ".lock", "learning"):
+            going = other.submit(compose.learned, small.workspace, PROJECT, learning.BASE)
+            time.sleep(0.2)
+            assert in_use(small) != learning.BASE
+        assert "in use" in going.result(30)[0]
+    assert in_use(small) == learning.BASE
 
 
 def test_the_last_twenty_versions_are_kept(small: Small) -> None:

@@ -5,11 +5,13 @@ With label-studio-ml 2.x in the environment, every test of a host runs a second 
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import lessons
 import pytest
 
 from label_configs.errors import Mendable
@@ -17,8 +19,12 @@ from label_configs.records import Query
 from ls_retrieval import compose
 from ml_backend import model
 from ml_backend.encoder_service import RemoteEncoders
+from ml_backend.kept import Kept
+from ml_backend.learning import shelf_of
+from ml_backend.learning.versions import BASE
 from ml_backend.retriever import Retriever
 from store import settings
+from store.judgments import Table
 from store.settings import Project
 from store.workspace import Workspace
 
@@ -84,6 +90,7 @@ def write_package(folder: Path, version: str, source: str) -> None:
 def forget() -> None:
     model._model.cache_clear()
     model.retriever.cache_clear()
+    model.trainer.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "label_studio_ml"]:
         del sys.modules[name]
 
@@ -203,12 +210,29 @@ def test_nothing_in_nothing_out(host: type[Any], workspace: Workspace) -> None:
     assert labelled("3", host).predict([]) == []
 
 
-@pytest.mark.parametrize("event", ["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATION_DELETED", "START_TRAINING"])
+@pytest.mark.parametrize("event", ["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATION_DELETED"])
 def test_an_event_is_taken_and_nothing_in_it_is_believed(host: type[Any], workspace: Workspace, event: str) -> None:
     before = sorted(path for path in workspace.root.rglob("*"))
     data = {"project": {"id": 3}, "annotation": {"id": 1, "result": [{"value": {"choices": ["3"]}}]}}
     assert labelled("3", host).fit(event, data, job_id="1") == {"status": "ok", "event": event}
     assert sorted(path for path in workspace.root.rglob("*")) == before
+
+
+def test_start_training_learns_what_was_pulled_of_a_project_of_ours(
+    host: type[Any], workspace: Workspace, tasks: list[dict[str, Any]]
+) -> None:
+    (red, *_) = Kept(workspace.pools).all().values()
+    for project in (3, 4):
+        said = [lessons.judgment(red, c.doc_id, 1, project=project) for c in red.candidates]
+        Table(workspace.judgments / str(project)).append(said, {})
+        labelled(str(project), host).fit("START_TRAINING", {"project": {"id": project}})
+    shelf = shelf_of(workspace, 3)
+    deadline = time.monotonic() + 30
+    while shelf.pointer().version == BASE and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert shelf.pointer().version != BASE
+    assert labelled("3", host).get("model_version") == model.retriever().ranker_of(3).version
+    assert shelf_of(workspace, 4).pointer().version == BASE
 
 
 # errors: label-studio-ml would send the traceback of any to whoever asked

@@ -1,5 +1,6 @@
 """What the backend does inside a real Label Studio: predictions stored once, bare tasks filled, others left alone."""
 
+import dataclasses
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ from label_studio_sdk import LabelStudio
 
 from label_configs.errors import Mendable
 from label_configs.forms import FORMS, check, envelope, graded
+from label_configs.records import Pool, Query
 from ls_retrieval import compose, filling
 from ls_retrieval.filling import Filler
 from ls_retrieval.serve import running_backend
@@ -26,6 +28,7 @@ from store.judgments import Table
 from store.settings import Project
 from store.workspace import Workspace
 from sync import projects
+from sync.fill import fill
 
 LOGIN = {"BASIC_AUTH_USER": "label-studio", "BASIC_AUTH_PASS": "made up here"}
 SECRET = "made up here too"
@@ -192,6 +195,7 @@ def test_in_a_blind_project_opening_a_task_asks_no_backend(setting: Setting) -> 
     """Label Studio asks only where predictions are shown: bare tasks of blind projects wait for webhook or poll."""
     (task_id,) = setting.bring("silent", {"data": {"query": "a purple thing with wings"}})
     assert not is_complete(setting.api("GET", f"/api/tasks/{task_id}?project={setting.project('silent').id}"))
+    setting.client.tasks.delete(str(task_id))
 
 
 def test_bare_tasks_that_are_asked_about_together_are_stored_nothing_for_and_filled_after_the_answer(
@@ -461,6 +465,43 @@ def test_a_look_is_at_what_is_new_and_a_thorough_one_at_everything(setting: Sett
     one.project(project, thorough=True)
     assert is_complete(setting.task("polled", first))
     assert len(setting.task("polled", first)["predictions"]) == 1
+
+
+def test_of_two_backends_that_fill_one_task_the_first_has_it(setting: Setting) -> None:
+    presenter = compose.presenter(setting.workspace, "polled")
+    (task_id,) = setting.bring("polled", {"data": {"query": presenter.queries["q-red"].text}})
+    pool = Retriever(setting.workspace.root, RemoteEncoders(Path("/nowhere"))).propose(
+        presenter.queries["q-red"], "image"
+    )
+    other = dataclasses.replace(pool, candidates=pool.candidates[::-1])
+    first: list[Any] = []
+
+    def beaten(query: Query) -> Pool:
+        first.append(fill(setting.client, presenter, task_id, lambda _: other))
+        return pool
+
+    second = fill(setting.client, presenter, task_id, beaten)
+    assert second is not None
+    assert (second["data"], second["meta"]) == (first[0]["data"], first[0]["meta"])
+    assert setting.task("polled", task_id)["meta"]["ls_retrieval"]["pool_id"] == other.pool_id
+
+
+def test_predictions_that_are_stored_with_live_tasks_are_of_what_was_learned(setting: Setting, studio: Studio) -> None:
+    project, there = setting.project("polled").id, setting.workspace
+    base, made = Retriever(there.root, RemoteEncoders(Path("/nowhere"))), filler(setting, studio)
+    made._presenter("polled")  # as it was before anybody judged
+    queries = {query.query_id: query for query in there.read_queries().records}
+    pool, *others = (base.propose(queries[f"q-{colour}"], "image") for colour in ("red", "blue", "green"))
+    said = [lessons.judgment(one, c.doc_id, 1) for one in (pool, *others) for c in one.candidates]
+    Table(there.judgments / str(project)).append(said, {})
+    made.learn(project)
+    now = base.ranker_of(project).version
+    assert now != base.ranker.version
+    (task_id,) = setting.bring("polled", {"data": {"query": queries["q-red"].text}})
+    made.project(project)
+    assert [one["model_version"] for one in setting.task("polled", task_id)["predictions"]] == [now]
+    (pushed, *_) = made._presenter("polled").predicted(pool, queries["q-red"])
+    assert pushed["predictions"][0]["model_version"] == now
 
 
 def test_a_bare_task_that_somebody_has_answered_is_not_touched(setting: Setting, studio: Studio) -> None:

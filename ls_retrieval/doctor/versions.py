@@ -17,7 +17,10 @@ def check(seen: Seen) -> Iterator[Finding]:
     elif shown.model_version == here:
         yield ok(f"model {here}, as the predictions of {seen.name}")
     else:
-        mend = "With the backend running: select all tasks in the Data Manager, Actions, Retrieve Predictions."
+        mend = (
+            "With the backend running: select all tasks in the Data Manager, Actions, Retrieve Predictions; "
+            f"then show them: PATCH /api/projects/{seen.project.id} with model_version {here}."
+        )
         what = f"{seen.name} shows predictions of {shown.model_version or 'no model'}; the workspace's is {here}"
         yield warn(what, mend)
     for one in projects.backends(seen.client, seen.project)[:1]:

@@ -289,6 +289,15 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
         assert wrong in out
 
 
+def test_doctor_says_once_what_keeps_several_checks_from_being_made(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("doctor", "-w", tmp_path)
+    assert code == 1
+    assert out.count("settings.toml") == 1
+    assert f"There is no {tmp_path / 'pseudonym.key'}" in out
+    found = json.loads(run("doctor", "-w", tmp_path, "--json")[1])
+    assert {"settings", "corpus", "media", "index", "pools"} <= {one["topic"] for one in found}
+
+
 def test_doctor_names_broken_rows_and_tries_each_place_that_media_come_from(run: Run, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path)
     with shop.opened() as server, workspace.settings_path.open("a") as file, workspace.corpus.open("a") as corpus:

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import ValidationError
+
 from label_configs.errors import Mendable, PartlyDone, Unreadable
 from ls_retrieval import compose, flow
 from ls_retrieval.progress import bar, say
@@ -137,8 +139,10 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
 def _inputs(workspace: Workspace) -> object:
     """What a version is made of, by the names, sizes and times of its files: equal where nothing has changed."""
     folders = (workspace.pools, workspace.judgments, workspace.kept_rules, workspace.corpus)
-    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries)
-    paths = [*single, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".json")]
+    below = (path for folder in folders for path in sorted(folder.rglob("*")))
+    single = (workspace.rules_path, workspace.settings_path, workspace.corpus, workspace.queries, workspace.frozen)
+    kept = (path for path in below if path.suffix != ".json" and not path.name.startswith("."))
+    paths = [*single, *kept, *sorted(workspace.queries.with_name("queries.live").glob("*"))]
     return [(str(path), (seen := path.stat()).st_mtime_ns, seen.st_size) for path in paths if path.is_file()]
 
 
@@ -157,7 +161,11 @@ def _floors(workspace: Workspace, wanted: Wanted) -> Gates:
         raise Unreadable(
             f"There is no gate {', '.join(unknown)}.", mend=f"Take some of: {', '.join(Gates.model_fields)}."
         )
-    return Gates.model_validate({**workspace.settings.gates.model_dump(), **wanted.gates})
+    try:
+        return Gates.model_validate({**workspace.settings.gates.model_dump(), **wanted.gates})
+    except ValidationError as error:
+        problems = [f"{e['loc'][0]}={e['input']}: {e['msg']}" for e in error.errors()]
+        raise Unreadable("A gate has a floor that nothing can be held against.", problems=problems) from error
 
 
 def _state(bucket: "ObjectStore", as_of: str) -> State | None:

@@ -12,6 +12,11 @@ _NEXT = {
     "judged_at_10": "Label the open tasks, or deepen the pools: unjudged items make every nDCG doubtful.",
     "coverage": "Label the open tasks.",
 }
+_UNMEASURED = {
+    "alpha": "No candidate is judged by two annotators yet: label more, with `votes` of 2 or more.",
+    "gold_accuracy": "No hidden control is judged yet: label more, or raise gold_share under [pool] for pools to come.",
+    "judged_at_10": "Label more: no query with a ranking is judged yet.",
+}
 _FIGURES = {"alpha": "alpha", "gold_accuracy": "gold_accuracy", "judged_at_10": "judged10", "coverage": "coverage"}
 
 
@@ -43,7 +48,7 @@ def enforce(gates: list[Gate]) -> None:
             f"{len(failed)} of {len(gates)} gates do not pass; nothing is published.",
             problems=[
                 f"{g.name} is {'not measurable' if g.value is None else g.value}, at least {g.floor} is wanted. "
-                f"{_NEXT[g.name]}"
+                f"{(_UNMEASURED if g.value is None else _NEXT)[g.name]}"
                 for g in failed
             ],
         )

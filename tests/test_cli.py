@@ -221,6 +221,7 @@ def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> N
     assert code == 0
     assert "16 by 2 annotators" in out
     assert "3 judged: 2 confirmed, 1 found positive" in out
+    assert "Who answers hidden controls how" in out
     assert json.loads((tmp_path / "figures.json").read_text())["gold_accuracy"] == 0.5
 
 

@@ -76,7 +76,8 @@ def test_a_watch_looks_at_everything_that_data_are_made_of_and_at_no_lock(tmp_pa
     (workspace.root / "queries.live").mkdir()
     for path in (workspace.frozen, workspace.root / "queries.live" / "0.json", workspace.judgments / "7" / "9.parquet"):
         path.touch()
-        assert (now := syncing._inputs(workspace)) not in seen
+        now = syncing._inputs(workspace)
+        assert now not in seen
         seen.append(now)
 
 

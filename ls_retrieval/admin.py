@@ -42,8 +42,9 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
     if dry_run:
         yield from _plan(there, known.get(wanted.name), wanted)
         return
+    made = _missing(there)
     workspace = compose.start_workspace(root)
-    yield f"workspace {root}: rules.yaml, settings.toml"
+    yield _line(f"workspace {root}:", made, dry_run=False)
     rules = workspace.rules
     workspace.keep_rules(rules)
     with compose.label_studio() as client:
@@ -59,9 +60,8 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
 
 def _plan(workspace: Workspace, project: Project | None, wanted: Wanted) -> Iterator[str]:
     """What init would do, as the server says where there is something to compare."""
-    missing = [path.name for path in (workspace.rules_path, workspace.settings_path) if not path.exists()]
-    if missing:
-        yield _line(f"workspace {workspace.root}:", [f"made: {', '.join(missing)}"], dry_run=True)
+    if missing := _missing(workspace):
+        yield _line(f"workspace {workspace.root}:", missing, dry_run=True)
     if project is not None:
         with compose.label_studio() as client:
             yield from _bring(client, project, wanted, workspace.rules, dry_run=True)
@@ -81,6 +81,12 @@ def _plan(workspace: Workspace, project: Project | None, wanted: Wanted) -> Iter
     media = workspace.settings.media if workspace.settings_path.exists() else MediaSettings()
     if media_storage.wanted(media, wanted.new().query, wanted.new().candidates):
         yield f"would let Label Studio read {media.to}"
+
+
+def _missing(workspace: Workspace) -> list[str]:
+    """What init makes of the workspace's own files."""
+    missing = [path.name for path in (workspace.rules_path, workspace.settings_path) if not path.exists()]
+    return [f"made {', '.join(missing)}"] if missing else []
 
 
 def _bring(

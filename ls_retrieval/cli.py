@@ -110,12 +110,13 @@ def doctor(
 
     Example: ls-retrieval doctor -w photos
     """
-    from ls_retrieval.doctor import examine
+    from ls_retrieval.doctor import Finding, examine
 
-    found = []
+    found: list[Finding] = []
     for finding in examine(workspace, models=models):
+        said = finding.what in {one.what for one in found}
         found.append(finding)
-        if not as_json:
+        if not as_json and not said:
             typer.echo(f"{finding.level:<4}  {finding.what}")
             if finding.mend:
                 typer.echo(f"      {finding.mend}")

@@ -55,9 +55,15 @@ def start_workspace(root: Path) -> Workspace:
 
 def pseudonym_key(workspace: Workspace) -> str:
     """The key of the annotators' pseudonyms: from the environment, or the workspace's own file."""
-    return _own(workspace, _KEY, os.environ) or secrets.need(
-        _KEY, "Annotators leave this machine under pseudonyms only."
-    )
+    found = _own(workspace, _KEY, os.environ)
+    if found is None:
+        raise Mendable(
+            f"There is no {workspace.root / _OWN[_KEY]}, and {_KEY} is not set.",
+            why="Annotators leave this machine under pseudonyms only.",
+            mend=f"`ls-retrieval init --workspace {workspace.root}` makes one; where answers were read already, "
+            "restore the one that they were read with.",
+        )
+    return found
 
 
 def webhook_secret(workspace: Workspace, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -95,4 +95,4 @@ def track(sequence: Iterable[T], description: str) -> Iterator[T]:
 
 def say(message: str) -> None:
     """A line for people, beside the output that programs read."""
-    err.print(message, markup=False)
+    err.print(message, markup=False, soft_wrap=True)

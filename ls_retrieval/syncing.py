@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import ValidationError
+
 from label_configs.errors import Mendable, Unreadable
 from ls_retrieval import compose, flow
 from ls_retrieval.progress import bar
@@ -170,7 +172,11 @@ def _floors(workspace: Workspace, wanted: Wanted) -> Gates:
         raise Unreadable(
             f"There is no gate {', '.join(unknown)}.", mend=f"Take some of: {', '.join(Gates.model_fields)}."
         )
-    return Gates.model_validate({**workspace.settings.gates.model_dump(), **wanted.gates})
+    try:
+        return Gates.model_validate({**workspace.settings.gates.model_dump(), **wanted.gates})
+    except ValidationError as error:
+        problems = [f"{e['loc'][0]}={e['input']}: {e['msg']}" for e in error.errors()]
+        raise Unreadable("A gate has a floor that nothing can be held against.", problems=problems) from error
 
 
 def _state(bucket: "ObjectStore", as_of: str) -> State | None:

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 
 def show(figures: Summary) -> None:
-    """Print a summary: the project, then every source."""
+    """Print a summary: the project, then who answers hidden controls how, and every source."""
     console = Console(highlight=False)
     console.print(overview(figures))
+    if figures["gold"]:
+        people = Table("annotator", "controls answered", "rightly", title="Who answers hidden controls how")
+        for who, gold in figures["gold"].items():
+            people.add_row(who, str(gold["answers"]), _share(gold["right"] / gold["answers"]))
+        console.print(people)
     sources = Table("candidates from", "judged", "positive", "negative", title="What each source brought")
     for name, counts in figures["sources"].items():
         sources.add_row(name, str(counts["judged"]), str(counts["positive"]), str(counts["negative"]))

@@ -32,7 +32,10 @@ def read_private(path: Path) -> str:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise Mendable(f"The secret file {path} cannot be read: {error.strerror}.") from error
+        raise Mendable(
+            f"The secret file {path} cannot be read: {error.strerror}.",
+            mend="Write the secret there, readable for you alone, or name another file.",
+        ) from error
     if mode & 0o077:
         raise Mendable(f"The secret file {path} can be read by others (mode {mode:o}).", mend=f"chmod 600 {path}")
     try:

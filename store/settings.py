@@ -420,8 +420,12 @@ def validated(values: Mapping[str, object], name: str) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = [f"{_place(e['loc'])}: {e['msg']}" for e in error.errors()]
+        problems = [f"{_place(e['loc'])}: {_MEANT.get(e['type'], e['msg'])}" for e in error.errors()]
         raise Unreadable(f"{name} has settings that cannot be used.", problems=problems) from error
+
+
+_MEANT = {"extra_forbidden": "there is no such setting"}
+"""What pydantic means, where its own words say it to programmers alone."""
 
 
 def _place(loc: Sequence[str | int]) -> str:

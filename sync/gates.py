@@ -46,6 +46,11 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 """Name in `[gates]` to its kind."""
+_UNMEASURED = {
+    "alpha": "No candidate is judged by two annotators yet: label more, with `votes` of 2 or more.",
+    "gold_accuracy": "No hidden control is judged yet: label more, or raise gold_share under [pool] for pools to come.",
+    "judged_at_10": "Label more: no query with a ranking is judged yet.",
+}
 
 
 class Gate(NamedTuple):
@@ -64,7 +69,8 @@ class Gate(NamedTuple):
     @property
     def next(self) -> str:
         """What to do where it does not pass."""
-        return KINDS[self.name].next
+        usual = KINDS[self.name].next
+        return _UNMEASURED.get(self.name, usual) if self.value is None else usual
 
 
 def check(figures: Summary, gates: Gates) -> list[Gate]:

@@ -146,27 +146,30 @@ def backends(client: "LabelStudio", project: Project) -> list["MlBackend"]:
 
 
 def ensure_backend(client: "LabelStudio", project: Project, backend: Backend, *, dry_run: bool = False) -> list[str]:
-    """Connect the ML backend, once, with its webhook; one at another address is taken out with its own."""
+    """Connect the ML backend, once, with its webhook; then one at another address is taken out with its own."""
     present = backends(client, project)
-    others = [one for one in present if not _at(one, backend)]
-    done = [f"{other.url} taken out" for other in others]
-    if not dry_run:
-        for other in others:
-            with explained(f"taking out the ML backend {other.url}"):
-                client.ml.delete(other.id or 0)
-            webhooks.remove(client, project, other.url)
     mine = next((one for one in present if _at(one, backend)), None)
-    done += webhooks.ensure(client, project, backend.url, backend.secret, dry_run=dry_run)
+    done = webhooks.ensure(client, project, backend.url, backend.secret, dry_run=dry_run)
     if mine is None:
         if not dry_run:
             _connect(client, project, backend)
-        return ["connected", *done]
-    if _locked_out(mine, backend):
+        done = ["connected", *done]
+    elif _locked_out(mine, backend):
         if not dry_run:
             with explained(f"giving the ML backend {backend.url} its login"), _connecting(backend):
                 client.ml.update(mine.id or 0, url=mine.url, project=project.id, **backend.login)
         done.append("login given anew")
-    return done
+    others = [one for one in present if not _at(one, backend)]
+    if not dry_run:
+        _take_out(client, project, others)
+    return done + [f"{other.url} taken out" for other in others]
+
+
+def _take_out(client: "LabelStudio", project: Project, others: Iterable["MlBackend"]) -> None:
+    for other in others:
+        with explained(f"taking out the ML backend {other.url}"):
+            client.ml.delete(other.id or 0)
+        webhooks.remove(client, project, other.url)
 
 
 def _at(one: "MlBackend", backend: Backend) -> bool:

@@ -25,13 +25,15 @@ class Frozen(NamedTuple):
 def split(query: Query, shares: Splits, frozen: Frozen | None = None) -> Split:
     """The split of a query: its hash as a number between 0 and 1, laid over test, dev, train in that order.
 
-    frozen: where there is one, test is what it names, and all others are laid over dev and train.
+    frozen: where there is one, test is what it names. Of all others those in dev and train stay there, and those that
+    would have been in test are laid over both.
     """
     place = int.from_bytes(hashlib.sha256(f"split\0{_asked(query)}".encode()).digest()[:8], "big") / 2**64
     if frozen is not None:
         if query.query_id in frozen.test:
             return "test"
-        place = shares.test + place * (1 - shares.test)
+        if place < shares.test:
+            place = shares.test + place / shares.test * (1 - shares.test)
     if place < shares.test:
         return "test"
     return "dev" if place < shares.test + shares.dev else "train"

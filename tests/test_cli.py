@@ -246,6 +246,7 @@ def test_report_shows_the_figures_and_writes_them(run: Run, tmp_path: Path) -> N
     assert code == 0
     assert "16 by 2 annotators" in out
     assert "3 judged: 2 confirmed, 1 found positive" in out
+    assert "Who answers hidden controls how" in out
     assert json.loads((tmp_path / "figures.json").read_text())["gold_accuracy"] == 0.5
 
 
@@ -336,6 +337,15 @@ def test_doctor_finds_everything_that_is_wrong_at_once(run: Run, tmp_path: Path)
     ]
     for wrong in ("is not YAML", "1 media are missing", "no index", "can be read by others", "LABEL_STUDIO_URL"):
         assert wrong in out
+
+
+def test_doctor_says_once_what_keeps_several_checks_from_being_made(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("doctor", "-w", tmp_path)
+    assert code == 1
+    assert out.count("settings.toml") == 1
+    assert f"There is no {tmp_path / 'pseudonym.key'}" in out
+    found = json.loads(run("doctor", "-w", tmp_path, "--json")[1])
+    assert {"settings", "corpus", "media", "index", "pools"} <= {one["topic"] for one in found}
 
 
 def test_doctor_names_broken_rows_and_tries_each_place_that_media_come_from(run: Run, tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def test_a_backend_that_moved_leaves_nothing_behind(client: LabelStudio, backend
     assert [hook.url for hook in hooks(client, tmp_path)] == [f"{backend.url}/webhook"]
 
 
+def test_a_backend_that_is_not_taken_leaves_the_one_that_works(
+    client: LabelStudio, backend: Shop, tmp_path: Path
+) -> None:
+    made(tmp_path, backend.url)
+    with pytest.raises(Mendable, match="does not reach the ML backend"):
+        made(tmp_path, "http://127.0.0.1:1")
+    assert backends(client, tmp_path) == [backend.url]
+    assert [hook.url for hook in hooks(client, tmp_path)] == [f"{backend.url}/webhook"]
+
+
 def test_a_login_that_changed_is_given_anew(
     client: LabelStudio, backend: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

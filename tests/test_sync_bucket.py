@@ -651,6 +651,19 @@ def test_a_wrong_secret_is_a_sentence_that_does_not_tell_it(
     assert "credentials" in refused.value.mend
 
 
+def test_a_bucket_that_is_not_there_and_a_server_without_tls_are_said_with_their_mend(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(request, "moto", monkeypatch)
+    with pytest.raises(Mendable, match="cannot be") as refused:
+        newest(open_bucket("s3://no-such-bucket/x"))
+    assert refused.value.mend.startswith("Make the bucket")
+    monkeypatch.delenv("AWS_ALLOW_HTTP")
+    with pytest.raises(Mendable, match="cannot be") as refused:
+        current(open_bucket("s3://media/x"))
+    assert "AWS_ALLOW_HTTP=true" in refused.value.mend
+
+
 def test_latest_is_plain_json_for_readers_without_this_tool(tmp_path: Path, files: dict[str, Path]) -> None:
     bucket = open_bucket(str(tmp_path / "bucket"), make=True)
     done = publish(bucket, files, ABOUT, STATE)

@@ -159,8 +159,9 @@ def test_what_cannot_be_measured_does_not_pass(tmp_path: Path) -> None:
     figures = summary(load(make_workspace(tmp_path, labelled=False), "main"))
     checked = gates.check(figures, Gates(alpha=-1, gold_accuracy=0, judged_at_10=0, coverage=0))
     assert [gate.passed for gate in checked] == [False, False, False, True]
-    with pytest.raises(GateFailed, match="alpha is not measurable"):
+    with pytest.raises(GateFailed, match="alpha is not measurable") as told:
         gates.enforce(checked)
+    assert "raise gold_share" in told.value.problems[1]
 
 
 def test_all_failures_are_named_together(tmp_path: Path) -> None:

@@ -48,7 +48,13 @@ def test_a_frozen_test_split_holds_what_it_names_and_no_others() -> None:
     frozen = Frozen(frozenset({"q0", "q7"}))
     names = {query.query_id: split(query, Splits(dev=0.1, test=0.2), frozen) for query in queries}
     assert {query_id for query_id, name in names.items() if name == "test"} == {"q0", "q7"}
-    assert list(names.values()).count("dev") / 2000 == pytest.approx(0.1 / 0.8 * 0.8, abs=0.03)
+    assert list(names.values()).count("dev") / 2000 == pytest.approx(0.1 / 0.8, abs=0.03)
+
+
+def test_freezing_moves_no_query_between_dev_and_train() -> None:
+    queries = [asked(f"q{n}") for n in range(500)]
+    moves = {(split(n, Splits()), split(n, Splits(), Frozen(frozenset()))) for n in queries}
+    assert moves == {("train", "train"), ("dev", "dev"), ("test", "dev"), ("test", "train")}
 
 
 # twins

@@ -61,6 +61,27 @@ def test_a_gate_without_a_number_is_wrong_usage(text: str, monkeypatch: pytest.M
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("floor", [7, float("nan")])
+def test_a_floor_that_nothing_can_reach_is_a_sentence(tmp_path: Path, floor: float) -> None:
+    with pytest.raises(Unreadable, match="has a floor") as refused:
+        syncing.sync(make_workspace(tmp_path / "w"), dry(tmp_path / "b", gates={"coverage": floor}))
+    assert refused.value.problems[0].startswith(f"coverage={floor}: ")
+
+
+def test_a_watch_looks_at_everything_that_data_are_made_of_and_at_no_lock(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path)
+    before = syncing._inputs(workspace)
+    (workspace.judgments / "7" / ".lock").touch()
+    assert syncing._inputs(workspace) == before
+    seen = [before]
+    (workspace.root / "queries.live").mkdir()
+    for path in (workspace.frozen, workspace.root / "queries.live" / "0.json", workspace.judgments / "7" / "9.parquet"):
+        path.touch()
+        now = syncing._inputs(workspace)
+        assert now not in seen
+        seen.append(now)
+
+
 def test_a_dry_run_names_what_would_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -318,7 +318,12 @@ def _print(figures: Summary, workspace: Workspace, shown: Sequence[Path], broken
     table.add_row("files", "\n".join(folders))
     console.print(table)
     console.print("Next: make up, and label the open tasks by keyboard; then, in another terminal:")
-    console.print(f"  . {here}/env && ls-retrieval sync --workspace {here} --to {here}/bucket", soft_wrap=True)
+    console.print(f"  {_sync_of(workspace)}", soft_wrap=True)
+
+
+def _sync_of(workspace: Workspace) -> str:
+    here = _short(workspace.root)
+    return f". {here}/env && ls-retrieval sync --workspace {here} --to {here}/bucket"
 
 
 def _until_asked_to_stop() -> None:
@@ -338,5 +343,7 @@ def _greet(studio: Studio, workspace: Workspace, backend: str) -> None:
     say(f"Label Studio: {studio.url}/projects/{project}/data")
     say(f"     user     {studio.admin.email}")
     say(f"     password {studio.admin.password}")
-    say(f"ML backend:   {backend}")
+    say("     press    Label All Tasks; the keys are on the cards")
+    say(f"ML backend:   {backend}, its page {backend}/ui")
+    say(f"Publish with: {_sync_of(workspace)}")
     say("Ctrl-C stops both.")

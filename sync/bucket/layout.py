@@ -105,7 +105,17 @@ def unreachable(what: str, error: Exception) -> Mendable:
     """A bucket that answers with an error, or not at all."""
     from store.buckets import brief
 
-    return Mendable(f"{what}: {brief(error)}", mend="Check its address and the credentials, and run it again.")
+    said = brief(error)
+    mend = next((how for sign, how in _MENDS.items() if sign in said), "Check its address and the credentials.")
+    return Mendable(f"{what}: {said}", mend=f"{mend} Then run it again.")
+
+
+_MENDS = {
+    "404 Not Found": "Make the bucket, or correct its name.",
+    "builder error": "For an endpoint without TLS: export AWS_ALLOW_HTTP=true.",
+    "//169.254.169.254/": "Give credentials: export AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…",
+}
+"""What is wrong by a sign of it in the storage library's words."""
 
 
 def listing(bucket: "ObjectStore", prefix: str) -> Iterator[Mapping[str, Any]]:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from label_configs.errors import Mendable, Unreadable, quoted
 from label_configs.forms import envelope, form
 from label_configs.forms.envelope import Annotation, Decoded, Filled
@@ -13,6 +16,7 @@ from store import times
 from store.forgotten import Forgotten
 from store.judgments import FORGOTTEN, Known, Writer
 from store.mappings import RulesOf
+from store.rows import Batch
 from store.settings import Project
 
 Decode = Callable[[Filled, Annotation, Rules, str], Decoded]
@@ -76,6 +80,26 @@ class Reader:
         for annotation in annotations:
             self._annotation(task, annotation, rules, decode)
         return True
+
+    def batch(self, batch: Batch) -> None:
+        """Add annotations that were read many at a time; their annotators are still the ids of users."""
+        names = [self.name(one) for one in batch.heads["annotator"].to_pylist()]
+        ids, tasks, times_ = (batch.heads[name].to_pylist() for name in ("annotation_id", "task_id", "updated_at"))
+        revise, known = self.writer.revise, self.writer.known
+        kept, revisions = [], []
+        for n, (annotation_id, updated_at) in enumerate(zip(ids, times_, strict=True)):
+            before = known.get(annotation_id)
+            if before and self._stands(before, updated_at):
+                self.pulled.unchanged += 1
+                continue
+            self.pulled.edited += bool(before)
+            self.pulled.new += not before
+            revisions.append(revise(annotation_id, tasks[n], updated_at))
+            kept.append(n)
+        if kept:
+            heads = {**batch.heads, "annotator": pa.array(names, pa.string())}
+            chosen = Batch(heads, batch.counts, batch.each).take(np.array(kept))
+            self.writer.extend(chosen, revisions, [times_[n] for n in kept])
 
     def gone(self, task_id: int, there: Iterable[int], held: Iterable[int], seen: str) -> None:
         """Mark deleted what the table holds of a task and Label Studio does not. seen: when that was."""

@@ -17,10 +17,11 @@ def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
 def write(data: pa.Table, path: Path, *, plain: bool = False) -> None:
     """Write one part atomically; the same rows give the same bytes.
 
-    plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any.
+    plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any, and without
+    statistics, for those who read parts whole.
     """
     with files.replacing(path) as temporary:
-        pq.write_table(data, temporary, compression="zstd", store_schema=not plain)
+        pq.write_table(data, temporary, compression="zstd", store_schema=not plain, write_statistics=not plain)
 
 
 def notes(path: Path) -> dict[str, str]:

@@ -24,7 +24,7 @@ STRETCH = 1_000_000
 LIMIT = 256_000_000
 """Bytes of one element; a longer one is not read."""
 _GUESSES, _NEAR = 4, 65_536
-_AHEAD = 400_000
+_AHEAD = 130_000
 """Bytes between cuts that are guessed ahead: as many as a processor keeps at hand."""
 _BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
@@ -47,9 +47,12 @@ class Stretch(NamedTuple):
         file.seek(self.start)
         length = 1 + file.readinto(memoryview(found)[1:])  # type: ignore[attr-defined]
         del found[length:]
-        if not self.lines and length == self.end - self.start + 2:
+        if self.lines:
+            del found[:1]
+            return found
+        found[:1] = b"["
+        if length == self.end - self.start + 2:
             found[-1:] = b"]"
-        found[:1] = b" " if self.lines else b"["
         return found
 
 

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,36 +21,10 @@ import pyarrow.compute as pc
 from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
-from store.rows import Batch, Rows
+from store.rows import SCHEMA, Batch, Rows
 
-_JUDGMENT = [
-    ("kind", pa.string()),
-    ("project", pa.int64()),
-    ("task_id", pa.int64()),
-    ("annotation_id", pa.int64()),
-    ("updated_at", pa.string()),
-    ("query_id", pa.string()),
-    ("doc_id", pa.string()),
-    ("value", pa.string()),
-    ("annotator", pa.string()),
-    ("rules_hash", pa.string()),
-    ("pool_id", pa.string()),
-    ("form", pa.string()),
-    ("round", pa.int32()),
-    ("position", pa.int32()),
-    ("other_doc_id", pa.string()),
-    ("rank", pa.int32()),
-    ("start", pa.float64()),
-    ("end", pa.float64()),
-    ("reasons", pa.list_(pa.string())),
-    ("flags", pa.list_(pa.string())),
-    ("note", pa.string()),
-    ("side", pa.string()),
-    ("lead_time", pa.float64()),
-    ("origin", pa.string()),
-    ("untouched", pa.bool_()),
-]
-SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()), ("since", pa.string())])
+__all__ = ["FORGOTTEN", "SCHEMA", "Known", "Table", "Writer"]
+
 FORGOTTEN = "forgotten"
 """The value of the one row that is left of an annotation that was erased."""
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
@@ -58,7 +32,7 @@ _LATE = 60.0
 """Seconds by which a change may become visible after the time that it bears."""
 _ROWS = 50_000
 """Rows of a part that is written while more are to come."""
-_NAMES = [name for name, _ in _JUDGMENT]
+_NAMES = [field.name for field in fields(Judgment)]
 
 
 class Known(NamedTuple):

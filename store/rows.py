@@ -12,6 +12,34 @@ import pyarrow as pa
 
 from label_configs.records import Block, Judgment
 
+_JUDGMENT = [
+    ("kind", pa.string()),
+    ("project", pa.int64()),
+    ("task_id", pa.int64()),
+    ("annotation_id", pa.int64()),
+    ("updated_at", pa.string()),
+    ("query_id", pa.string()),
+    ("doc_id", pa.string()),
+    ("value", pa.string()),
+    ("annotator", pa.string()),
+    ("rules_hash", pa.string()),
+    ("pool_id", pa.string()),
+    ("form", pa.string()),
+    ("round", pa.int32()),
+    ("position", pa.int32()),
+    ("other_doc_id", pa.string()),
+    ("rank", pa.int32()),
+    ("start", pa.float64()),
+    ("end", pa.float64()),
+    ("reasons", pa.list_(pa.string())),
+    ("flags", pa.list_(pa.string())),
+    ("note", pa.string()),
+    ("side", pa.string()),
+    ("lead_time", pa.float64()),
+    ("origin", pa.string()),
+    ("untouched", pa.bool_()),
+]
+SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()), ("since", pa.string())])
 Counts = npt.NDArray[np.int64]
 _FIELDS = tuple(field.name for field in fields(Judgment))
 _PLACE = {name: place for place, name in enumerate(_FIELDS)}

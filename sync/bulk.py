@@ -7,7 +7,7 @@ not given, or not to be understood, comes back as it is, for a Reader.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -16,9 +16,10 @@ from label_configs.forms import READINGS, plain
 from label_configs.records import Block
 from store import times
 from store.json_array import Stretch
-from store.judgments import SCHEMA
-from store.mappings import RulesOf
-from store.rows import Batch, Rows
+from store.rows import SCHEMA, Batch, Rows
+
+if TYPE_CHECKING:
+    from store.mappings import RulesOf
 
 Buffer = bytes | bytearray | msgspec.Raw
 _BROKEN = (msgspec.DecodeError, RecursionError, UnicodeError)
@@ -66,7 +67,7 @@ class Bulk:
     heads: tasks that were read are told too.
     """
 
-    def __init__(self, path: Path, project: int, rules_of: RulesOf, heads: bool) -> None:
+    def __init__(self, path: Path, project: int, rules_of: "RulesOf", heads: bool) -> None:
         self._path, self._project, self._rules_of, self._heads = path, project, rules_of, heads
         self._readings: dict[tuple[str, str], plain.Read | None] = {}
 

@@ -24,7 +24,7 @@ from store.mappings import RulesOf
 from sync.bulk import Bulk, Told
 from sync.helper import Begin, Job, Packed, receive, send
 
-_TOGETHER = 10
+_TOGETHER = 30
 """Stretches that are read into one batch."""
 _MOST, _AHEAD = 3, 3
 """Helpers: this process writes what they read, and more would wait for it. And batches for each that may wait."""
@@ -52,10 +52,10 @@ def told(path: Path, project: int, rules_of: RulesOf, heads: bool, helpers: int 
         rules = known.get(rules_hash) or rules_of(rules_hash)
         return known.setdefault(rules_hash, rules) if rules else None
 
-    many = _helpers(path) if helpers is None else helpers
-    crew = _Crew(Bulk(path, project, remembered, heads), _groups(path), 1 + many * _AHEAD)
+    number = many(path) if helpers is None else helpers
+    crew = _Crew(Bulk(path, project, remembered, heads), _groups(path), 1 + number * _AHEAD)
     begin = Begin(str(path.absolute()), project, heads)
-    started = [_Helper(begin, known) for _ in range(many)]
+    started = [_Helper(begin, known) for _ in range(number)]
     threads = [Thread(target=crew.help, args=[helper], daemon=True) for helper in started]
     try:
         for thread in threads:
@@ -69,7 +69,7 @@ def told(path: Path, project: int, rules_of: RulesOf, heads: bool, helpers: int 
             thread.join()
 
 
-def _helpers(path: Path) -> int:
+def many(path: Path) -> int:
     """How many other processes there should be: none on one processor, nor for a small file."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(processors - 1, _MOST) if path.stat().st_size >= _WORTH else 0
@@ -86,7 +86,8 @@ class _Helper:
 
     def __init__(self, begin: Begin, rules: Mapping[str, Rules]) -> None:
         start = [sys.executable, "-P", "-c", _START, json.dumps(sys.path)]
-        self._process = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=alone)
         self._begin, self._rules, self._given = begin, rules, 0
 
     def greet(self) -> None:

@@ -89,7 +89,8 @@ class _Export:
         counted = [row.get(name) for name in ("total_annotations", "cancelled_annotations")]
         there: list[Any] = [one.get("id") for one in annotations if isinstance(one, dict)]
         if all(isinstance(n, int) for n in counted) and sum(n for n in counted if n) == len(there):
-            self._reading.gone(task_id, there, self._held[task_id], _seen(row.get("updated_at")))
+            ids = [one for one in there if type(one) is int]
+            self._reading.gone(task_id, ids, self._held[task_id], _seen(row.get("updated_at")))
 
     def told(self, told: Told) -> None:
         """Take many tasks; what was left of them in its place."""

@@ -45,7 +45,12 @@ FORMS: Mapping[str, Form] = {
     "review": review,
 }
 
-READINGS: Mapping[str, Callable[[Rules], plain.Read]] = {"buckets": buckets.reading}
+READINGS: Mapping[str, Callable[[Rules], plain.Read]] = {
+    "graded": graded.reading,
+    "buckets": buckets.reading,
+    "ranking": ranking.reading,
+    "pairwise": pairwise.reading,
+}
 """What reads the answers of a form that are of the shape that nearly all have, many at a time; see `plain`."""
 
 

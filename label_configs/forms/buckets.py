@@ -4,7 +4,6 @@ Every tag in it is documented for the community edition. A card that was not pla
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from label_configs.cards import Card
@@ -60,10 +59,10 @@ def reading(rules: Rules) -> plain.Read:
         lists = region.value.ranker
         if len(regions) > 1 or region.from_name != "buckets" or not lists or not lists.keys() <= known:
             return None
-        cards = list(chain.from_iterable(lists.values()))
-        if len(set(cards)) < len(cards) or not screen.places.keys() >= set(cards):
+        try:
+            found = _told(lists, screen.places, screen.docs)
+        except KeyError:
             return None
-        found = _told(lists, screen.places, screen.docs)
         return found and (found[0], {**found[1], "origin": region.source})
 
     return read
@@ -101,9 +100,9 @@ class _Buckets:
 
 
 def _told(lists: Mapping[str, Sequence[Any]], places: Any, docs: Sequence[str]) -> plain.Said | None:
-    """What the buckets say of each card, in the order of the screen; None where no card was placed.
+    """What the buckets say of each card, in the order of the screen; None where none was placed, or one stands twice.
 
-    places: the position of what stands in the lists, where each stands once.
+    places: the position of what stands in the lists.
     """
     values, ranks = [ranked.UNPLACED] * len(docs), [0] * len(docs)
     for bucket, cards in lists.items():
@@ -111,6 +110,8 @@ def _told(lists: Mapping[str, Sequence[Any]], places: Any, docs: Sequence[str]) 
             place = places[card]
             values[place] = bucket
             ranks[place] = rank
+    if sum(map(len, lists.values())) > len(docs) - ranks.count(0):
+        return None
     positions: Sequence[int] = range(len(docs))
     if ranked.UNPLACED in values:
         positions = [n for n, value in enumerate(values) if value != ranked.UNPLACED]

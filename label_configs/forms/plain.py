@@ -138,8 +138,8 @@ def screen(task: Task) -> Screen | None:
     ids, docs = [one.id for one in task.data.candidates], task.meta.envelope.docs
     if ids != list(docs):
         return None
-    usual = _usual(len(ids))
-    return Screen(list(docs.values()), usual if list(usual) == ids else {c: n for n, c in enumerate(ids)})
+    usual, places = _usual(len(ids))
+    return Screen(list(docs.values()), places if usual == ids else {c: n for n, c in enumerate(ids)})
 
 
 def block(project: int, task: Task, annotation: Annotation, annotator: str, screen: Screen, read: Read) -> Block | None:
@@ -170,6 +170,7 @@ def block(project: int, task: Task, annotation: Annotation, annotator: str, scre
 
 
 @lru_cache(maxsize=100)
-def _usual(size: int) -> Mapping[str, int]:
-    """The positions of the ids that `envelope.tasks` gives."""
-    return {opaque(n): n for n in range(size)}
+def _usual(size: int) -> tuple[list[str], Mapping[str, int]]:
+    """The ids that `envelope.tasks` gives, and their positions."""
+    ids = [opaque(n) for n in range(size)]
+    return ids, {c: n for n, c in enumerate(ids)}

@@ -24,7 +24,7 @@ STRETCH = 1_000_000
 LIMIT = 256_000_000
 """Bytes of one element; a longer one is not read."""
 _GUESSES, _NEAR = 4, 65_536
-_AHEAD = 130_000
+AHEAD = 130_000
 """Bytes between cuts that are guessed ahead: as many as a processor keeps at hand."""
 _BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
@@ -56,14 +56,14 @@ class Stretch(NamedTuple):
         return found
 
 
-def stretches(path: Path, *, ahead: int = _AHEAD) -> Iterator[Stretch]:
+def stretches(path: Path) -> Iterator[Stretch]:
     """Stretches that may be cut out of a file, from its first element on, up to where no cut can be guessed."""
     with path.open("rb") as file:
         lines = _begin(file) == b"{"
         start, size = file.tell(), path.stat().st_size
         guess = re.compile(rb"\n") if lines else _signature(b"[" + file.read(_NEAR))
         while guess and start < size:
-            end = _ahead(file, start, guess, ahead) if size - start > ahead else size
+            end = _ahead(file, start, guess) if size - start > AHEAD else size
             if end <= start:
                 return
             yield Stretch(start, end, lines)
@@ -134,17 +134,17 @@ def _last(left: bytearray) -> list[msgspec.Raw]:
     return _ARRAY.decode(left)
 
 
-def _ahead(file: BinaryIO, start: int, guess: re.Pattern[bytes], ahead: int) -> int:
+def _ahead(file: BinaryIO, start: int, guess: re.Pattern[bytes]) -> int:
     """The last guess within so many bytes, looked for in ever longer ends; 0 where there is none."""
-    window = min(_NEAR // 8, ahead)
+    window = min(_NEAR // 8, AHEAD)
     while True:
-        file.seek(start + ahead - window)
+        file.seek(start + AHEAD - window)
         found = [match.start() for match in guess.finditer(file.read(window))]
         if found:
-            return start + ahead - window + found[-1]
-        if window == ahead:
+            return start + AHEAD - window + found[-1]
+        if window == AHEAD:
             return 0
-        window = min(window * 8, ahead)
+        window = min(window * 8, AHEAD)
 
 
 def _signature(first: bytes | bytearray) -> re.Pattern[bytes] | None:

@@ -65,7 +65,7 @@ def reading(rules: Rules) -> plain.Read:
                 return None
             marks[position] = known[choices[0]], region.source
         positions = sorted(marks)
-        each = {
+        each: dict[str, Sequence[Any]] = {
             "kind": [_kind(marks[position][0]) for position in positions],
             "value": [marks[position][0] for position in positions],
             "doc_id": [screen.docs[position] for position in positions],

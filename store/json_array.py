@@ -26,6 +26,8 @@ LIMIT = 256_000_000
 _GUESSES, _NEAR = 4, 65_536
 AHEAD = 130_000
 """Bytes between cuts that are guessed ahead: as many as a processor keeps at hand."""
+_WIDE = 16_000_000
+"""Bytes between cuts where elements are long."""
 _BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _FIRST = re.compile(rb'\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:[^,{\[]*,\s*"((?:[^"\\]|\\.)*)"\s*:', re.DOTALL)
@@ -63,9 +65,12 @@ def stretches(path: Path) -> Iterator[Stretch]:
         start, size = file.tell(), path.stat().st_size
         guess = re.compile(rb"\n") if lines else _signature(b"[" + file.read(_NEAR))
         while guess and start < size:
-            end = _ahead(file, start, guess) if size - start > AHEAD else size
-            if end <= start:
+            end, ahead = 0, AHEAD
+            while not end and size - start > ahead and ahead <= _WIDE:
+                end, ahead = _ahead(file, start, guess, ahead), ahead * 8
+            if not end and size - start > ahead:
                 return
+            end = end or size
             yield Stretch(start, end, lines)
             start = end + 1
 
@@ -134,17 +139,17 @@ def _last(left: bytearray) -> list[msgspec.Raw]:
     return _ARRAY.decode(left)
 
 
-def _ahead(file: BinaryIO, start: int, guess: re.Pattern[bytes]) -> int:
+def _ahead(file: BinaryIO, start: int, guess: re.Pattern[bytes], ahead: int) -> int:
     """The last guess within so many bytes, looked for in ever longer ends; 0 where there is none."""
-    window = min(_NEAR // 8, AHEAD)
+    window = min(_NEAR // 8, ahead)
     while True:
-        file.seek(start + AHEAD - window)
+        file.seek(start + ahead - window)
         found = [match.start() for match in guess.finditer(file.read(window))]
         if found:
-            return start + AHEAD - window + found[-1]
-        if window == AHEAD:
+            return start + ahead - window + found[-1]
+        if window == ahead:
             return 0
-        window = min(window * 8, AHEAD)
+        window = min(window * 8, ahead)
 
 
 def _signature(first: bytes | bytearray) -> re.Pattern[bytes] | None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -188,6 +189,14 @@ class Writer:
             batch = batch.slice(full, len(batch))
             if len(self._rows) >= _ROWS:
                 self.flush()
+
+    def begin(self, ids: Sequence[int], tasks: Sequence[int], times_: Sequence[str]) -> bool:
+        """Know all these annotations in their first revision from now on; False where one of them was known before."""
+        if len(set(ids)) < len(ids) or not self.known.keys().isdisjoint(ids):
+            return False
+        first = map(Known, tasks, times_, repeat(1), repeat(False), repeat(True))
+        self.known.update(zip(ids, first, strict=False))
+        return True
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor there as soon as all that was added is written."""

@@ -83,23 +83,25 @@ class Reader:
 
     def batch(self, batch: Batch) -> None:
         """Add annotations that were read many at a time; their annotators are still the ids of users."""
-        names = [self.name(one) for one in batch.heads["annotator"].to_pylist()]
+        names = pa.array([self.name(one) for one in batch.heads["annotator"].to_pylist()], pa.string())
+        batch = Batch({**batch.heads, "annotator": names}, batch.counts, batch.each)
         ids, tasks, times_ = (batch.heads[name].to_pylist() for name in ("annotation_id", "task_id", "updated_at"))
-        revise, known = self.writer.revise, self.writer.known
+        if self.writer.begin(ids, tasks, times_):
+            self.pulled.new += len(ids)
+            self.writer.extend(batch, [1] * len(ids), times_)
+            return
         kept, revisions = [], []
-        for n, (annotation_id, updated_at) in enumerate(zip(ids, times_, strict=True)):
-            before = known.get(annotation_id)
+        for n, (annotation_id, task_id, updated_at) in enumerate(zip(ids, tasks, times_, strict=True)):
+            before = self.writer.known.get(annotation_id)
             if before and self._stands(before, updated_at):
                 self.pulled.unchanged += 1
                 continue
             self.pulled.edited += bool(before)
             self.pulled.new += not before
-            revisions.append(revise(annotation_id, tasks[n], updated_at))
+            revisions.append(self.writer.revise(annotation_id, task_id, updated_at))
             kept.append(n)
         if kept:
-            heads = {**batch.heads, "annotator": pa.array(names, pa.string())}
-            chosen = Batch(heads, batch.counts, batch.each).take(np.array(kept))
-            self.writer.extend(chosen, revisions, [times_[n] for n in kept])
+            self.writer.extend(batch.take(np.array(kept)), revisions, [times_[n] for n in kept])
 
     def gone(self, task_id: int, there: Iterable[int], held: Iterable[int], seen: str) -> None:
         """Mark deleted what the table holds of a task and Label Studio does not. seen: when that was."""

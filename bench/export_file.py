@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ from sync import crew
 RESULTS = Path(__file__).parent / "results" / "export_file.json"
 _WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 RULES = rules_file.parse(rules_file.preset())
-OURS, PEER, BARE = "pull --from-export", "stock converter, CSV", "bare parsing, by lines"
+OURS, BARE = "pull --from-export", "bare parsing, by lines"
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "stock converter, CSV": ("convert_to_csv", {"sep": ",", "header": True}),
+    "stock converter, JSON_MIN": ("convert_to_json_min", {}),
+}
 
 
 def task(number: int, candidates: int, chance: random.Random) -> dict[str, Any]:
@@ -132,13 +137,13 @@ def ours(path: Path) -> Callable[[], object]:
     return lambda: export_file.pull(path, project, table, {RULES.hash: RULES}.get, "key")
 
 
-def peer(path: Path) -> Callable[[], object]:
+def peer(name: str, path: Path) -> Callable[[], object]:
     """As `label-studio-sdk` converts."""
     from label_studio_sdk.converter.converter import Converter
 
     converter = Converter(buckets.xml(RULES, "text", "image"), str(path.parent), download_resources=False)
     out = tempfile.mkdtemp(dir=path.parent)
-    return lambda: converter.convert_to_csv(str(path), out, is_dir=False, sep=",", header=True)
+    return partial(getattr(converter, PEERS[name][0]), str(path), out, is_dir=False, **PEERS[name][1])
 
 
 def bare(path: Path) -> Callable[[], object]:
@@ -153,7 +158,11 @@ def bare(path: Path) -> Callable[[], object]:
     return parse
 
 
-CONTESTANTS = {OURS: ours, PEER: peer, BARE: bare}
+CONTESTANTS: dict[str, Callable[[Path], Callable[[], object]]] = {
+    OURS: ours,
+    **{name: partial(peer, name) for name in PEERS},
+    BARE: bare,
+}
 
 
 def run(name: str, path: Path) -> dict[str, float]:
@@ -197,11 +206,11 @@ def compare(tasks: int, candidates: int, times: int) -> dict[str, Any]:
         }
         for name in CONTESTANTS
     }
-    ratios = {
-        f"{kind}, {label}": best[OURS][key] / best[other][key] if other == PEER else best[other][key] / best[OURS][key]
-        for kind, key in (("wall", "tasks_per_second"), ("cpu", "tasks_per_cpu_second"))
-        for label, other in (("times the converter's speed", PEER), ("times the time of bare parsing", BARE))
-    }
+    ratios = {}
+    for kind, key in (("wall", "tasks_per_second"), ("cpu", "tasks_per_cpu_second")):
+        for name in PEERS:
+            ratios[f"{kind}, times the speed of the {name}"] = best[OURS][key] / best[name][key]
+        ratios[f"{kind}, times the time of bare parsing"] = best[BARE][key] / best[OURS][key]
     return {"tasks": tasks, "judgments": tasks * candidates, "bytes": size, "best": best, "ratios": ratios}
 
 

@@ -5,7 +5,8 @@
 
 The export is made as `push` and Label Studio make one, of the bucketed form, an answer a task. Each contestant runs in
 a process of its own, in turn, several times; the best of each counts, its imports left out. CPU time beside wall time:
-on a machine that others use, the ratio of CPU times is the steadier one.
+on a machine that others use, the ratio of CPU times is the steadier one. CPU time and memory are those of all processes
+that a contestant starts, their imports too: this project reads along with one process more for each processor but one.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,16 @@ from label_configs import cards
 from label_configs import rules as rules_file
 from label_configs.forms import buckets
 from label_configs.records import Candidate, Item, Pool, Query
+from sync import crew
 
 RESULTS = Path(__file__).parent / "results" / "export_file.json"
+_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 RULES = rules_file.parse(rules_file.preset())
-OURS, PEER, BARE = "pull --from-export", "stock converter, CSV", "bare parsing, by lines"
+OURS, BARE = "pull --from-export", "bare parsing, by lines"
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "stock converter, CSV": ("convert_to_csv", {"sep": ",", "header": True}),
+    "stock converter, JSON_MIN": ("convert_to_json_min", {}),
+}
 
 
 def task(number: int, candidates: int, chance: random.Random) -> dict[str, Any]:
@@ -116,23 +124,26 @@ def write(path: Path, tasks: int, candidates: int) -> None:
 
 
 def ours(path: Path) -> Callable[[], object]:
-    """Into a fresh table."""
+    """Into a fresh table. With the first array pyarrow imports pandas, which the peer imports too."""
+    import pyarrow as pa
+
     from store.judgments import Table
     from store.settings import Project
     from sync import export_file
 
     table = Table(Path(tempfile.mkdtemp(dir=path.parent)) / "7")
     project = Project(id=7, form="buckets")
+    pa.array([0])
     return lambda: export_file.pull(path, project, table, {RULES.hash: RULES}.get, "key")
 
 
-def peer(path: Path) -> Callable[[], object]:
+def peer(name: str, path: Path) -> Callable[[], object]:
     """As `label-studio-sdk` converts."""
     from label_studio_sdk.converter.converter import Converter
 
     converter = Converter(buckets.xml(RULES, "text", "image"), str(path.parent), download_resources=False)
     out = tempfile.mkdtemp(dir=path.parent)
-    return lambda: converter.convert_to_csv(str(path), out, is_dir=False, sep=",", header=True)
+    return partial(getattr(converter, PEERS[name][0]), str(path), out, is_dir=False, **PEERS[name][1])
 
 
 def bare(path: Path) -> Callable[[], object]:
@@ -147,16 +158,31 @@ def bare(path: Path) -> Callable[[], object]:
     return parse
 
 
-CONTESTANTS = {OURS: ours, PEER: peer, BARE: bare}
+CONTESTANTS: dict[str, Callable[[Path], Callable[[], object]]] = {
+    OURS: ours,
+    **{name: partial(peer, name) for name in PEERS},
+    BARE: bare,
+}
 
 
 def run(name: str, path: Path) -> dict[str, float]:
     """One contestant once, in this process."""
     work = CONTESTANTS[name](path)
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), _cpu()
     work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return {"wall": wall, "cpu": cpu, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    wall, cpu = time.perf_counter() - wall, _cpu() - cpu
+    return {"wall": wall, "cpu": cpu, "mb": _mb(path)}
+
+
+def _cpu() -> float:
+    """Seconds of this process and of those that it started and that have ended."""
+    return sum(time for who in _WHO for time in resource.getrusage(who)[:2])
+
+
+def _mb(path: Path) -> float:
+    """The most that was resident: of this process, and as much as the largest of those that it started for each."""
+    own, one = (resource.getrusage(who).ru_maxrss / 1024 for who in _WHO)
+    return own + one * max(1, crew.many(path))
 
 
 def alone(name: str, path: Path) -> dict[str, float]:
@@ -180,11 +206,11 @@ def compare(tasks: int, candidates: int, times: int) -> dict[str, Any]:
         }
         for name in CONTESTANTS
     }
-    ratios = {
-        f"{kind}, {label}": best[OURS][key] / best[other][key] if other == PEER else best[other][key] / best[OURS][key]
-        for kind, key in (("wall", "tasks_per_second"), ("cpu", "tasks_per_cpu_second"))
-        for label, other in (("times the converter's speed", PEER), ("times the time of bare parsing", BARE))
-    }
+    ratios = {}
+    for kind, key in (("wall", "tasks_per_second"), ("cpu", "tasks_per_cpu_second")):
+        for name in PEERS:
+            ratios[f"{kind}, times the speed of the {name}"] = best[OURS][key] / best[name][key]
+        ratios[f"{kind}, times the time of bare parsing"] = best[BARE][key] / best[OURS][key]
     return {"tasks": tasks, "judgments": tasks * candidates, "bytes": size, "best": best, "ratios": ratios}
 
 

@@ -17,10 +17,19 @@ def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
 def write(data: pa.Table, path: Path, *, plain: bool = False) -> None:
     """Write one part atomically; the same rows give the same bytes.
 
-    plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any.
+    plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any; for those who
+    read parts whole, without statistics, and with dictionaries for text alone.
     """
     with files.replacing(path) as temporary:
-        pq.write_table(data, temporary, compression="zstd", store_schema=not plain)
+        text = [field.name for field in data.schema if plain and not pa.types.is_primitive(field.type)]
+        pq.write_table(
+            data,
+            temporary,
+            compression="zstd",
+            store_schema=not plain,
+            write_statistics=not plain,
+            use_dictionary=text if plain else True,
+        )
 
 
 def notes(path: Path) -> dict[str, str]:

@@ -9,8 +9,8 @@ import json
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import dataclass, fields
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,45 +22,18 @@ import pyarrow.compute as pc
 from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
-from store.rows import OWN, SHARED, Rows
+from store.rows import SCHEMA, Batch, Rows
 
-_JUDGMENT = [
-    ("kind", pa.string()),
-    ("project", pa.int64()),
-    ("task_id", pa.int64()),
-    ("annotation_id", pa.int64()),
-    ("updated_at", pa.string()),
-    ("query_id", pa.string()),
-    ("doc_id", pa.string()),
-    ("value", pa.string()),
-    ("annotator", pa.string()),
-    ("rules_hash", pa.string()),
-    ("pool_id", pa.string()),
-    ("form", pa.string()),
-    ("round", pa.int32()),
-    ("position", pa.int32()),
-    ("other_doc_id", pa.string()),
-    ("rank", pa.int32()),
-    ("start", pa.float64()),
-    ("end", pa.float64()),
-    ("reasons", pa.list_(pa.string())),
-    ("flags", pa.list_(pa.string())),
-    ("note", pa.string()),
-    ("side", pa.string()),
-    ("lead_time", pa.float64()),
-    ("origin", pa.string()),
-    ("untouched", pa.bool_()),
-]
-SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()), ("since", pa.string())])
+__all__ = ["FORGOTTEN", "SCHEMA", "Known", "Table", "Writer"]
+
 FORGOTTEN = "forgotten"
 """The value of the one row that is left of an annotation that was erased."""
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
 _LATE = 60.0
 """Seconds by which a change may become visible after the time that it bears."""
-_ROWS = 20_000
+_ROWS = 50_000
 """Rows of a part that is written while more are to come."""
-_NAMES = [name for name, _ in _JUDGMENT]
-_SHARED, _OWN = attrgetter(*SHARED), attrgetter(*OWN)
+_NAMES = [field.name for field in fields(Judgment)]
 
 
 class Known(NamedTuple):
@@ -181,24 +154,49 @@ class Writer:
     def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
         self.known, self._table = known, table
         self._floor = times.after(table.latest())
-        self._rows = Rows()
+        self._rows = Rows(SCHEMA)
         self._cursor: str | None = None
 
     def add(self, judgments: Sequence[Judgment], *, deleted: bool = False) -> None:
         """A new revision of each annotation among the judgments, whose rows stand together."""
         if isinstance(judgments, Block):
             annotation_id, updated_at = judgments.same["annotation_id"], judgments.same["updated_at"]
-            revision = self._revise(annotation_id, judgments.same["task_id"], updated_at, deleted, there=not deleted)
+            revision = self.revise(annotation_id, judgments.same["task_id"], updated_at, deleted, there=not deleted)
             self._rows.add(judgments, (revision, deleted, self._since(updated_at)))
         else:
             revisions: dict[int, int] = {}
             for j in judgments:
                 if j.annotation_id not in revisions:
                     there = not deleted or j.value == FORGOTTEN
-                    revisions[j.annotation_id] = self._revise(j.annotation_id, j.task_id, j.updated_at, deleted, there)
-                self._rows.add(_single(j), (revisions[j.annotation_id], deleted, self._since(j.updated_at)))
+                    revisions[j.annotation_id] = self.revise(j.annotation_id, j.task_id, j.updated_at, deleted, there)
+                self._rows.add(j, (revisions[j.annotation_id], deleted, self._since(j.updated_at)))
         if len(self._rows) >= _ROWS:
             self.flush()
+
+    def extend(self, batch: Batch, revisions: Sequence[int], times_: Sequence[str]) -> None:
+        """Annotations as columns, each a revision that `revise` gave. The parts are those that `add` would make."""
+        floor = self._floor
+        history = {
+            "revision": pa.array(revisions, SCHEMA.field("revision").type),
+            "deleted": pa.repeat(False, len(batch)),
+            "since": pa.array([max(floor, one) for one in times_], pa.string()),
+        }
+        batch = Batch({**batch.heads, **history}, batch.counts, batch.each)
+        while len(batch):
+            room = _ROWS - len(self._rows)
+            full = min(int(np.searchsorted(np.cumsum(batch.counts), room)) + 1, len(batch))
+            self._rows.extend(batch.slice(0, full))
+            batch = batch.slice(full, len(batch))
+            if len(self._rows) >= _ROWS:
+                self.flush()
+
+    def begin(self, ids: Sequence[int], tasks: Sequence[int], times_: Sequence[str]) -> bool:
+        """Know all these annotations in their first revision from now on; False where one of them was known before."""
+        if len(set(ids)) < len(ids) or not self.known.keys().isdisjoint(ids):
+            return False
+        first = map(Known, tasks, times_, repeat(1), repeat(False), repeat(True))
+        self.known.update(zip(ids, first, strict=False))
+        return True
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor there as soon as all that was added is written."""
@@ -207,13 +205,16 @@ class Writer:
     def flush(self) -> None:
         """Write what was added, then the bookmark."""
         if len(self._rows):
-            self._table.parts.append(self._rows.table(SCHEMA))
-            self._rows = Rows()
+            self._table.parts.append(self._rows.table())
+            self._rows = Rows(SCHEMA)
         if self._cursor is not None:
             self._table.bookmark(self._cursor)
             self._cursor = None
 
-    def _revise(self, annotation_id: int, task_id: int, updated_at: str, deleted: bool, there: bool) -> int:
+    def revise(
+        self, annotation_id: int, task_id: int, updated_at: str, deleted: bool = False, there: bool = True
+    ) -> int:
+        """The number of the next revision of an annotation, which is known from now on."""
         before = self.known.get(annotation_id)
         revision = before.revision + 1 if before else 1
         self.known[annotation_id] = Known(task_id, updated_at, revision, deleted, there)
@@ -226,12 +227,6 @@ class Writer:
 def _known(head: Mapping[str, Any]) -> Known:
     there = not head["deleted"] or head["value"] == FORGOTTEN
     return Known(head["task_id"], head["updated_at"], head["revision"], head["deleted"], there)
-
-
-def _single(j: Judgment) -> Block:
-    """One judgment as a block."""
-    same = dict(zip(SHARED, _SHARED(j), strict=True))
-    return Block(same, {name: (value,) for name, value in zip(OWN, _OWN(j), strict=True)})
 
 
 def _time(updated_at: str) -> str:

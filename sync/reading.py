@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from label_configs.errors import Mendable, Unreadable, quoted
 from label_configs.forms import envelope, form
 from label_configs.forms.envelope import Annotation, Decoded, Filled
@@ -13,6 +16,7 @@ from store import times
 from store.forgotten import Forgotten
 from store.judgments import FORGOTTEN, Known, Writer
 from store.mappings import RulesOf
+from store.rows import Batch
 from store.settings import Project
 
 Decode = Callable[[Filled, Annotation, Rules, str], Decoded]
@@ -81,6 +85,28 @@ class Reader:
         for annotation in annotations:
             self._annotation(task, annotation, rules, decode)
         return True
+
+    def batch(self, batch: Batch) -> None:
+        """Add annotations that were read many at a time; their annotators are still the ids of users."""
+        names = pa.array([self.name(one) for one in batch.heads["annotator"].to_pylist()], pa.string())
+        batch = Batch({**batch.heads, "annotator": names}, batch.counts, batch.each)
+        ids, tasks, times_ = (batch.heads[name].to_pylist() for name in ("annotation_id", "task_id", "updated_at"))
+        if self.writer.begin(ids, tasks, times_):
+            self.pulled.new += len(ids)
+            self.writer.extend(batch, [1] * len(ids), times_)
+            return
+        kept, revisions = [], []
+        for n, (annotation_id, task_id, updated_at) in enumerate(zip(ids, tasks, times_, strict=True)):
+            before = self.writer.known.get(annotation_id)
+            if before and self._stands(before, updated_at):
+                self.pulled.unchanged += 1
+                continue
+            self.pulled.edited += bool(before)
+            self.pulled.new += not before
+            revisions.append(self.writer.revise(annotation_id, task_id, updated_at))
+            kept.append(n)
+        if kept:
+            self.writer.extend(batch.take(np.array(kept)), revisions, [times_[n] for n in kept])
 
     def gone(self, task_id: int, there: Iterable[int], held: Iterable[int], seen: str) -> None:
         """Mark deleted what the table holds of a task and Label Studio does not. seen: when that was."""

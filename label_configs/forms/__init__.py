@@ -1,11 +1,11 @@
 """The forms that annotators answer: one XML template and one module each, with the same few verbs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from label_configs.cards import Card
 from label_configs.errors import Mendable
-from label_configs.forms import buckets, graded, moment, pairwise, ranking, review, selection
+from label_configs.forms import buckets, graded, moment, pairwise, plain, ranking, review, selection
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Modality, Mode, Pool, Query, Shown, Suggested
 from label_configs.rules import Rules
@@ -44,6 +44,14 @@ FORMS: Mapping[str, Form] = {
     "moment": moment,
     "review": review,
 }
+
+READINGS: Mapping[str, Callable[[Rules], plain.Read]] = {
+    "graded": graded.reading,
+    "buckets": buckets.reading,
+    "ranking": ranking.reading,
+    "pairwise": pairwise.reading,
+}
+"""What reads the answers of a form that are of the shape that nearly all have, many at a time; see `plain`."""
 
 
 def form(name: str) -> Form:

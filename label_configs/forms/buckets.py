@@ -8,7 +8,7 @@ from typing import Any
 
 from label_configs.cards import Card
 from label_configs.errors import quoted
-from label_configs.forms import answers, envelope, ranked, template
+from label_configs.forms import answers, envelope, plain, ranked, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
@@ -50,10 +50,32 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
     return answers.decode(task, annotation, rules, annotator, _Buckets(task, rules))
 
 
+def reading(rules: Rules) -> plain.Read:
+    """One region, each card once, in buckets that there are; see `plain.Read`."""
+    known = _known(rules)
+
+    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
+        region = regions[0]
+        lists = region.value.ranker
+        if len(regions) > 1 or region.from_name != "buckets" or not lists or not lists.keys() <= known:
+            return None
+        try:
+            found = _told(lists, screen.places, screen.docs)
+        except KeyError:
+            return None
+        return found and (found[0], {**found[1], "origin": region.source})
+
+    return read
+
+
+def _known(rules: Rules) -> frozenset[str]:
+    return frozenset({*(str(g.value) for g in rules.grades), CANT_JUDGE, ranked.UNPLACED})
+
+
 class _Buckets:
     def __init__(self, task: Filled, rules: Rules) -> None:
         self._task = task
-        self._known = {str(g.value) for g in rules.grades} | {CANT_JUDGE, ranked.UNPLACED}
+        self._known = _known(rules)
         self._placed: dict[str, list[int]] | None = None
         self._origin: Origin = "manual"
 
@@ -69,20 +91,35 @@ class _Buckets:
         self._placed = lists
 
     def judgments(self, said: Speak) -> Sequence[Judgment]:
-        placed = [
-            (position, bucket, rank)
-            for bucket, positions in (self._placed or {}).items()
-            if bucket != ranked.UNPLACED
-            for rank, position in enumerate(positions, 1)
-        ]
-        if not placed:
+        docs = self._task.docs
+        found = _told(self._placed or {}, range(len(docs)), docs)
+        if found is None:
             return []
-        positions, buckets, ranks = zip(*sorted(placed), strict=True)
-        each = {
-            "kind": ["flag" if bucket == CANT_JUDGE else "grade" for bucket in buckets],
-            "value": buckets,
-            "doc_id": [self._task.docs[position] for position in positions],
-            "position": positions,
-            "rank": ranks,
-        }
-        return said.block(each, origin=self._origin)
+        each, same = found
+        return said.block(each, **same, origin=self._origin)
+
+
+def _told(lists: Mapping[str, Sequence[Any]], places: Any, docs: Sequence[str]) -> plain.Said | None:
+    """What the buckets say of each card, in the order of the screen; None where none was placed, or one stands twice.
+
+    places: the position of what stands in the lists.
+    """
+    values, ranks = [ranked.UNPLACED] * len(docs), [0] * len(docs)
+    for bucket, cards in lists.items():
+        for rank, card in enumerate(cards, 1):
+            place = places[card]
+            values[place] = bucket
+            ranks[place] = rank
+    if sum(map(len, lists.values())) > len(docs) - ranks.count(0):
+        return None
+    positions: Sequence[int] = range(len(docs))
+    if ranked.UNPLACED in values:
+        positions = [n for n, value in enumerate(values) if value != ranked.UNPLACED]
+        values, ranks = [values[n] for n in positions], [ranks[n] for n in positions]
+        docs = [docs[n] for n in positions]
+    if not values:
+        return None
+    each: dict[str, Sequence[Any]] = {"value": values, "doc_id": docs, "position": positions, "rank": ranks}
+    if CANT_JUDGE not in values:
+        return each, {"kind": "grade"}
+    return {**each, "kind": ["flag" if value == CANT_JUDGE else "grade" for value in values]}, {}

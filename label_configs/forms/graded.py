@@ -6,13 +6,14 @@ order of `candidates` in the stored task decides, and the envelope maps it to do
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from label_configs.cards import Card
-from label_configs.forms import answers, envelope, keys, template
+from label_configs.forms import answers, envelope, keys, plain, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Modality, Mode, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Kind, Modality, Mode, Origin, Pool, Query, Shown, Suggested
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME, Rules
 
 MODE: Mode = "blind"
@@ -49,6 +50,41 @@ def answer(position: int, value: str) -> dict[str, object]:
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
     """One judgment per answered card: a grade, or the flag that it cannot be judged; see Form.judgments."""
     return answers.decode(task, annotation, rules, annotator, Grades("graded", _CONTROL, task, rules))
+
+
+def reading(rules: Rules) -> plain.Read:
+    """Grades alone, one a card, as choices; see `plain.Read`."""
+    known = _grades(rules)
+
+    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
+        controls = _controls(len(screen.docs))
+        marks: dict[int, tuple[str, Origin]] = {}
+        for region in regions:
+            position, choices = controls.get(region.from_name), region.value.choices
+            if position is None or position in marks or not choices or len(choices) > 1 or choices[0] not in known:
+                return None
+            marks[position] = known[choices[0]], region.source
+        positions = sorted(marks)
+        each: dict[str, Sequence[Any]] = {
+            "kind": [_kind(marks[position][0]) for position in positions],
+            "value": [marks[position][0] for position in positions],
+            "doc_id": [screen.docs[position] for position in positions],
+            "position": positions,
+            "origin": [marks[position][1] for position in positions],
+        }
+        return each, {}
+
+    return read
+
+
+@lru_cache(maxsize=100)
+def _controls(size: int) -> Mapping[str, int]:
+    """The control of each card's grade, and its position."""
+    return {f"rel_{n}": n for n in range(min(size, 10_000))}
+
+
+def _kind(value: str) -> Kind:
+    return "flag" if value in {CANT_JUDGE, "ungraded"} else "grade"
 
 
 class Grades:
@@ -92,7 +128,7 @@ class Grades:
         """A grade or a flag; what was said of a candidate without either is the flag `ungraded`."""
         (value,), source = mark.get("rel", (["ungraded"], "manual"))
         return said(
-            kind="flag" if value in {CANT_JUDGE, "ungraded"} else "grade",
+            kind=_kind(value),
             value=value,
             doc_id=self._task.docs[position],
             position=position,

@@ -9,7 +9,7 @@ from typing import Any
 
 from label_configs.cards import Card
 from label_configs.errors import quoted
-from label_configs.forms import answers, envelope, template
+from label_configs.forms import answers, envelope, plain, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Candidate, Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
@@ -54,6 +54,42 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
     return answers.decode(task, annotation, rules, annotator, _Preference(task))
 
 
+def reading(rules: Rules) -> plain.Read:
+    """One region with one choice between two candidates; see `plain.Read`."""
+
+    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
+        region, ids = regions[0], list(screen.places)
+        choices = region.value.choices
+        if len(regions) > 1 or region.from_name != "pick" or len(ids) != len(_SIDES) or not choices:
+            return None
+        picked = _known(ids).get(choices[0])
+        if picked is None or len(choices) > 1:
+            return None
+        told = _told(picked, ids, screen.docs)
+        return {"value": [told.pop("value")]}, {**told, "origin": region.source}
+
+    return read
+
+
+def _known(ids: Sequence[str]) -> dict[str, str]:
+    """Stored choice to what it means: an opaque id, TIE or NEITHER."""
+    known = {answer: answer for answer in (*ids, *_LABELS)}
+    return known | {label: answer for answer, label in _LABELS.items()}
+
+
+def _told(picked: str, ids: Sequence[str], docs: Sequence[str]) -> dict[str, Any]:
+    """What a choice says of the two candidates."""
+    first = ids.index(picked) if picked in ids else 0
+    return {
+        "kind": "preference",
+        "value": picked if picked in {TIE, NEITHER} else BETTER,
+        "doc_id": docs[first],
+        "other_doc_id": docs[1 - first],
+        "position": first,
+        "side": _SIDES[first],
+    }
+
+
 class _Preference:
     def __init__(self, task: Filled) -> None:
         self._task = task
@@ -74,23 +110,12 @@ class _Preference:
     def judgments(self, said: Speak) -> list[Judgment]:
         if self._picked is None:
             return []
-        first = self._task.ids.index(self._picked) if self._picked in self._task.ids else 0
-        preference = said(
-            kind="preference",
-            value=self._picked if self._picked in {TIE, NEITHER} else BETTER,
-            doc_id=self._task.docs[first],
-            other_doc_id=self._task.docs[1 - first],
-            position=first,
-            side=_SIDES[first],
-            origin=self._origin,
-        )
-        return [preference]
+        return [said(**_told(self._picked, self._task.ids, self._task.docs), origin=self._origin)]
 
     def _pick(self, region: Region) -> str:
         """The opaque id of the better candidate, TIE or NEITHER."""
         if region.get("type") != "pairwise":
-            known = {answer: answer for answer in (*self._task.ids, *_LABELS)}
-            return answers.one(region, {**known, **{label: answer for answer, label in _LABELS.items()}})
+            return answers.one(region, _known(self._task.ids))
         value = region.get("value")
         side = value.get("selected") if isinstance(value, dict) else None
         if side not in _SIDES:

@@ -9,7 +9,7 @@ from typing import Any
 
 from label_configs.cards import Card
 from label_configs.errors import quoted
-from label_configs.forms import answers, envelope, ranked, template
+from label_configs.forms import answers, envelope, plain, ranked, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
 from label_configs.records import Judgment, Modality, Mode, Origin, Pool, Query, Shown, Suggested
@@ -18,6 +18,7 @@ from label_configs.rules import Rules
 MODE: Mode = "assist"
 CHECKED = "order_checked"
 _LABEL = "Order checked"
+_CONFIRMED = {CHECKED: CHECKED, _LABEL: CHECKED}
 UNCHECKED = "unchecked"
 """The flag of a ranking whose order nobody confirmed: it came past the form."""
 
@@ -49,6 +50,28 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
     return answers.decode(task, annotation, rules, annotator, _Ranking(task))
 
 
+def reading(rules: Rules) -> plain.Read:
+    """One order, each card once, confirmed or not; see `plain.Read`."""
+
+    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
+        named = {region.from_name: region.value for region in regions}
+        if len(named) < len(regions) or not named.keys() <= {"ranking", "checked"} or "ranking" not in named:
+            return None
+        lists = named["ranking"].ranker
+        confirmed = named["checked"].choices if "checked" in named else []
+        if not lists or lists.keys() != {"ranking"} or not isinstance(confirmed, list):
+            return None
+        order = [screen.places.get(one, -1) for one in lists["ranking"]]
+        if not order or -1 in order or len(set(order)) < len(order):
+            return None
+        if "checked" in named and (len(confirmed) != 1 or confirmed[0] not in _CONFIRMED):
+            return None
+        (region,) = (one for one in regions if one.from_name == "ranking")
+        return _told(order, screen.docs, region.source, "checked" in named)
+
+    return read
+
+
 class _Ranking:
     def __init__(self, task: Filled) -> None:
         self._task = task
@@ -58,7 +81,7 @@ class _Ranking:
 
     def take(self, control: str, region: Region) -> None:
         if control == "checked":
-            answers.one(region, {CHECKED: CHECKED, _LABEL: CHECKED})
+            answers.one(region, _CONFIRMED)
             self._checked = True
         elif control != "ranking":
             raise answers.unknown("ranking")
@@ -71,19 +94,21 @@ class _Ranking:
             self._origin = answers.origin(region)
             (self._order,) = lists.values()
 
-    def judgments(self, said: Speak) -> list[Judgment]:
+    def judgments(self, said: Speak) -> Sequence[Judgment]:
         order = self._order or []
-        as_shown = self._origin == "prediction" or (self._origin == "manual" and order == sorted(order))
-        return [
-            said(
-                kind="ranking",
-                value=str(rank),
-                doc_id=self._task.docs[position],
-                position=position,
-                rank=rank,
-                flags=() if self._checked else (UNCHECKED,),
-                origin=self._origin,
-                untouched=as_shown,
-            )
-            for rank, position in enumerate(order, 1)
-        ]
+        each, same = _told(order, self._task.docs, self._origin, self._checked)
+        return said.block(each, **same) if order else []
+
+
+def _told(order: Sequence[int], docs: Sequence[str], origin: Origin, checked: bool) -> plain.Said:
+    """What an order of positions says, the best first."""
+    ranks = range(1, len(order) + 1)
+    each: dict[str, Sequence[Any]] = {
+        "value": [str(rank) for rank in ranks],
+        "doc_id": [docs[position] for position in order],
+        "position": order,
+        "rank": ranks,
+    }
+    as_shown = origin == "prediction" or (origin == "manual" and list(order) == sorted(order))
+    flags = () if checked else (UNCHECKED,)
+    return each, {"kind": "ranking", "flags": flags, "origin": origin, "untouched": as_shown}

@@ -100,17 +100,21 @@ def tell(pulled: Pulled) -> None:
         say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{pulled.unreadable} unreadable"
+        f"{_unread(pulled)} unreadable"
     )
 
 
 def refuse_unread(pulled: Pulled | None) -> None:
     """Raise PartlyDone where some answers could not be read: the rest is done, and somebody has to look."""
-    if pulled and pulled.unreadable:
+    if pulled and _unread(pulled):
         raise PartlyDone(
-            f"{pulled.unreadable} answers could not be read; all others were.",
+            f"{_unread(pulled)} answers could not be read; all others were.",
             mend="Each is named with its task; they are read again with the next pull.",
         )
+
+
+def _unread(pulled: Pulled) -> int:
+    return len(pulled.problems) + pulled.more
 
 
 def dataset(workspace: Workspace, project: str) -> Dataset:

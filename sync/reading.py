@@ -38,11 +38,6 @@ class Pulled:
     problems: list[str] = field(default_factory=list)
     more: int = 0
 
-    @property
-    def unreadable(self) -> int:
-        """How many problems there were."""
-        return len(self.problems) + self.more
-
     def problem(self, *sentences: str) -> None:
         """Add problems, each once."""
         for sentence in sentences:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ml_backend.learning import Outcome
     from ml_backend.pooling import Proposed
     from ml_backend.ranker import Ranker
+    from ml_backend.retriever import Retriever
     from ml_backend.rounds import Rounds
 
 _KEY = "LSR_PSEUDONYM_KEY"
@@ -87,12 +88,17 @@ def label_studio(environ: Mapping[str, str] = os.environ) -> Iterator["LabelStud
         yield client
 
 
-def ranker(workspace: Workspace, project: int) -> "Ranker":
-    """The ranker over the workspace's index, with what was learned from a Label Studio project."""
+def retriever(workspace: Workspace) -> "Retriever":
+    """What predicts a workspace's tasks. It encodes no new queries."""
     from ml_backend.encoder_service import RemoteEncoders
     from ml_backend.retriever import Retriever
 
-    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull))).ranker_of(project)
+    return Retriever(workspace.root, RemoteEncoders(Path(os.devnull)))
+
+
+def ranker(workspace: Workspace, project: int) -> "Ranker":
+    """The ranker over the workspace's index, with what was learned from a Label Studio project."""
+    return retriever(workspace).ranker_of(project)
 
 
 def learn(workspace: Workspace, project: int, *, dry_run: bool = False) -> "Outcome":

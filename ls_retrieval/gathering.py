@@ -1,4 +1,4 @@
-"""Pulling answers while the backend serves, and learning from them: now and again, and when it hears of an answer."""
+"""While the backend serves: answers are pulled and learned from, and what was learned is shown."""
 
 import threading
 import time
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from ls_retrieval import compose, flow
 from ls_retrieval.telling import Teller
-from store import wake
+from store import secrets, wake
 from store.judgments import Table
 from store.workspace import Workspace
 from sync import pull as pulling
+from sync.renew import renew
 
 EVERY = 60.0
 """Seconds between two pulls that nobody asks for."""
@@ -24,6 +25,7 @@ class Gatherer:
         self._workspace, self._environment, self._teller = workspace, environment, Teller()
         self._taught: dict[int, object] = {}
         self._rested: dict[int, float] = {}
+        self._renewed: dict[int, str] = {}
 
     def gather(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
@@ -39,6 +41,8 @@ class Gatherer:
                 with self._teller.telling(f"the answers of project {project.id} were not pulled"):
                     self._pull(name)
                 self._learn(project.id, now)
+                with self._teller.telling(f"the predictions of project {project.id} were not renewed"):
+                    self._renew(project.id)
 
     def _pull(self, name: str) -> None:
         """Pull, and name once what could not be read."""
@@ -55,3 +59,14 @@ class Gatherer:
             with self._teller.telling(f"nothing was learned from project {project}"):
                 compose.learn(self._workspace, project)
                 self._taught[project] = there
+
+    def _renew(self, project: int) -> None:
+        """Let the project show what was learned, or what an earlier version said again after going back to it."""
+        if not secrets.find("LABEL_STUDIO_URL", self._environment):
+            return
+        retriever = compose.retriever(self._workspace)
+        version = retriever.version_of(project)
+        if self._renewed.get(project) != version:
+            with compose.label_studio(self._environment) as client:
+                renew(client, project, version, retriever.predictor(project))
+            self._renewed[project] = version

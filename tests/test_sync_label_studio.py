@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -39,6 +39,7 @@ from sync.label_studio import connected
 from sync.present import Presenter
 from sync.pull import Pulled, pseudonym, pull
 from sync.push import Pushed, push
+from sync.renew import renew
 from sync.tasks import broken, changed_since, listing
 
 Sdk = Callable[[Account], LabelStudio]
@@ -365,6 +366,46 @@ def test_a_task_that_somebody_changed_is_named_before_anything_is_pushed(bench: 
     with pytest.raises(Mendable, match=f"project {bench.project.id}, task {task['id']}") as changed:
         bench.push("q1", "q2")
     assert "Restore its data" in changed.value.mend
+
+
+# renew
+
+
+def test_a_project_shows_a_later_version_once_every_open_task_is_predicted_by_it(
+    bench: Bench, ada: LabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.push("q1", "q2", "q3", "q4")
+    project, first = bench.project.id, bench.ids()[0]
+    ada.annotations.create(first, result=answer(3, 0, 0))
+    asked: list[int] = []
+
+    def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
+        asked.append(task["id"])
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        stored = bench.client.predictions.list(task=task["id"])
+        return {"model_version": "ls-retrieval-later", "score": 0.5, "result": list(stored[0].result or [])}
+
+    def versions() -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for one in bench.client.predictions.list(project=project):
+            found.setdefault(int(one.task or 0), []).append(str(one.model_version))
+        return found
+
+    assert renew(bench.client, project, "ls-retrieval-later", predict) == 0  # it shows what somebody chose
+    bench.client.predictions.create(task=first, model_version="ls-retrieval-first", score=0.5, result=[])
+    bench.client.projects.update(project, model_version="ls-retrieval-first")
+    with pytest.raises(KeyboardInterrupt):
+        renew(bench.client, project, "ls-retrieval-later", predict)
+    assert bench.client.projects.get(project).model_version == "ls-retrieval-first"
+    assert renew(bench.client, project, "ls-retrieval-later", predict) == 2
+    assert bench.client.projects.get(project).model_version == "ls-retrieval-later"
+    later = {task_id: ["toy", "ls-retrieval-later"] for task_id in bench.ids()}
+    assert versions() == {**later, first: ["toy", "ls-retrieval-first"]}
+    assert renew(bench.client, project, "ls-retrieval-later", predict) == 0
+    monkeypatch.setattr("sync.renew.MOST", 2)
+    with pytest.raises(Mendable, match="of 3 open tasks none was predicted anew"):
+        renew(bench.client, project, "ls-retrieval-last", predict)
 
 
 # pull

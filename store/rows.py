@@ -91,7 +91,7 @@ class Batch(NamedTuple):
         return cls(_unpacked(heads), np.frombuffer(counts, np.int64), _unpacked(each))
 
     def whole(self, name: str) -> pa.Array:
-        """A field of every row. Text that repeats is kept once: it costs less to write."""
+        """A field of every row."""
         if name in self.each:
             return self.each[name]
         return self.heads[name].take(pa.array(np.repeat(np.arange(len(self)), self.counts)))

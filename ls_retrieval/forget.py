@@ -43,15 +43,31 @@ def item(workspace: Workspace, doc_id: str, query_id: str = "", *, dry_run: bool
     are: so forget it first, and take its row out of the corpus then.
     """
     target = Target(doc_id=doc_id, query_id=query_id)
+    if _find(workspace, doc_id) is None and not _told(workspace, target):
+        raise Mendable(f"Nothing here tells of an item {doc_id!r}.", mend="Give its doc_id as the corpus writes it.")
     if not dry_run:
         denied = forgotten.load(workspace.judgments, compose.pseudonym_key(workspace))
         forgotten.save(workspace.judgments, denied.with_item(doc_id, query_id))
     yield from _judgments(workspace, target, dry_run)
-    yield f"pools: {erasing.pools(workspace.pools, target, dry_run=dry_run)} rows"
+    yield f"pools: {_pools(workspace, target, dry_run)} rows"
     if not query_id:
         yield from _content(workspace, doc_id, dry_run)
     yield from _exports(workspace, dry_run)
-    yield f"{_ELSEWHERE}; its row in {workspace.corpus.name} (take it out, then run `ls-retrieval index`)."
+    rows = f"gold.tsv, known.tsv and {workspace.corpus.name}"
+    yield f"{_ELSEWHERE}; its rows in {rows} (take them out, then run `ls-retrieval index`)."
+
+
+def _told(workspace: Workspace, target: Target) -> bool:
+    """Whether judgments or pools tell of it."""
+    tables = [Table(path) for path in workspace.judgments.glob("*") if path.name.isdecimal()]
+    judged = sum(erasing.judgments(table, target, dry_run=True) for table in tables)
+    return bool(judged or _pools(workspace, target, dry_run=True))
+
+
+def _pools(workspace: Workspace, target: Target, dry_run: bool) -> int:
+    """Rows of all pools, those of projects that qualify or adjudicate among them."""
+    folders = [workspace.pools, *(path for path in workspace.pools.glob("*") if path.name.isdecimal())]
+    return sum(erasing.pools(folder, target, dry_run=dry_run) for folder in folders)
 
 
 def _judgments(workspace: Workspace, target: Target, dry_run: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sync_world import GRADES, RULES, grade, make_workspace
+from sync_world import GRADES, RULES, grade, make_workspace, pool
 from task_server import World, client_within
 
 from label_configs.errors import Mendable
@@ -172,6 +172,21 @@ def test_an_annotator_is_erased_from_all_of_history(workspace: Workspace) -> Non
         (2, FORGOTTEN, True),
     ]
     assert next(iter(forget.annotator(workspace, ada))) == "judgments of project 7: 0 rows"
+
+
+def test_an_item_that_nothing_tells_of_is_taken_for_a_slip(workspace: Workspace) -> None:
+    with pytest.raises(Mendable, match="Nothing here tells of an item 'd33'"):
+        list(forget.item(workspace, "d33"))
+    assert not list(workspace.judgments.glob("*forgotten*"))
+
+
+def test_an_item_goes_from_the_pools_of_every_project(workspace: Workspace) -> None:
+    pools.append(
+        workspace.pools / "9", [pool("q1", [("d3", "candidate", "dense", 1.0), ("d4", "control", "gold", 1.0)])]
+    )
+    assert "pools: 5 rows" in list(forget.item(workspace, "d3"))
+    (left,) = pools.load(workspace.pools / "9").values()
+    assert [c.doc_id for c in left.candidates] == ["d4"]
 
 
 def test_an_item_is_erased_from_judgments_pools_media_and_vectors(workspace: Workspace) -> None:

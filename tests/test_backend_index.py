@@ -334,7 +334,7 @@ def test_a_corpus_that_cannot_be_read_at_all_is_mendable(tiny_workspace: Workspa
     for path in (tiny_workspace.root / "media").iterdir():
         path.unlink()
     (fingerprint,) = (path.name for path in tiny_workspace.embeddings.iterdir())
-    with pytest.raises(Mendable, match="No item") as failed:
+    with pytest.raises(Mendable, match="24 of 24 items cannot be encoded") as failed:
         library.build(tiny_workspace, {"clip": tiny.Table({}, fingerprint)})
     assert len(failed.value.problems) == 20
 

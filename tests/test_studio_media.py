@@ -300,6 +300,8 @@ def test_an_annotator_sees_the_pictures_that_lie_in_the_bucket(
     expect(page.locator(".lsr-query")).to_be_visible(timeout=20_000)
     page.wait_for_load_state("networkidle")
     pictures = page.locator("img[src*='/resolve/']")
+    expect(pictures).to_have_count(3)
+    page.wait_for_function("[...document.querySelectorAll(\"img[src*='/resolve/']\")].every(i => i.complete)")
     assert pictures.evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])") == [[40, 30]] * 3
     for uri in pictures.evaluate_all("all => all.map(i => i.src)"):
         answer = browse.get(uri, allow_redirects=False, timeout=30)

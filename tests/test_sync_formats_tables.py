@@ -135,7 +135,7 @@ def test_mteb_evaluates_a_model_on_it(texts: Dataset, tmp_path: Path) -> None:
 
     result = mteb.evaluate(OneColour(), Judged(), cache=None, show_progress_bar=False)
     (scores,) = result.task_results[0].scores["train"]
-    assert scores["main_score"] == pytest.approx((1 / 4 + 0) / 2)  # red finds one of four; blue none of one
+    assert scores["main_score"] == pytest.approx((1 / 3 + 0) / 2, abs=1e-5)  # red finds one of three; blue none of one
 
 
 @pytest.mark.parametrize(("share", "split"), [("dev", "dev"), ("test", "test")])

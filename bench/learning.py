@@ -1,6 +1,6 @@
 """What learning from judgments is worth on held-out queries of the demo corpus, blind and assisted.
 
-    python bench/learning.py workspace/demo /tmp/learning --json learning.json
+    python bench/learning.py workspace/demo learning --json learning.json
 
 Makes a workspace of its own in the second folder from the first one's pictures: every query is the caption of a picture
 whose concept (head noun, caption) the demo model was not fitted to, so that the model is weaker than the demo's. 64 of

@@ -13,7 +13,6 @@ from store.judgments import Table
 from store.settings import Project, Purpose
 from store.workspace import Workspace
 from sync import adjudication, qualification, repeats
-from sync.consensus import grades
 from sync.dataset import load
 from sync.gold.annotators import Annotator, annotators
 from sync.gold.choice import promoted
@@ -86,7 +85,7 @@ def adjudicate(
     there = _there(workspace, name, "adjudication", adjudicates=project)
     earlier = list(pools.load(workspace.pools_of(there)).values()) if there else []
     quality = workspace.settings.quality.model_copy(update=given)
-    found = adjudication.disputes(grades(data.judgments, data.rules), data.consensus.relevance, quality)
+    found = adjudication.disputes(data.votes, data.consensus.relevance, quality)
     controls = {pair for pair, c in data.candidates.items() if c.role == "control"}
     unknown = [d for d in found if (d.query_id, d.doc_id) not in controls]
     fresh = adjudication.pools(unknown, earlier, data.candidates, workspace.settings.pool.seed)

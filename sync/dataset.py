@@ -16,7 +16,7 @@ from store.media import Media
 from store.settings import Settings
 from store.workspace import Workspace
 from sync import adjudication, scale, splits
-from sync.consensus import Consensus, consensus
+from sync.consensus import Consensus, Votes, consensus, grades
 from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
@@ -64,6 +64,11 @@ class Dataset:
             else consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
         )
         return adjudication.decided(found, self.verdicts, self.rules)
+
+    @cached_property
+    def votes(self) -> Votes:
+        """The grades that people gave."""
+        return grades(self.judgments, self.rules, self.settings.consensus.models)
 
     @cached_property
     def answers(self) -> list[Answer]:

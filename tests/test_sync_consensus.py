@@ -17,7 +17,7 @@ from label_configs.rules import CANT_JUDGE
 from store.judgments import Table
 from store.settings import ConsensusMethod, ConsensusSettings
 from sync import scale
-from sync.consensus import METHODS, consensus, disputes, estimate, grades
+from sync.consensus import METHODS, consensus, estimate, grades
 from sync.dataset import load
 
 
@@ -214,25 +214,3 @@ def test_confidence_is_calibrated(seed: int, spammers: float) -> None:
     posterior = estimate(one.votes, 4).posterior
     assert calibration_error(posterior.max(axis=1), posterior.argmax(axis=1) == one.truth) <= 0.05
     assert calibration_error(posterior[:, 2:].sum(axis=1), one.truth >= 2) <= 0.05
-
-
-# disputes
-
-
-def test_what_is_disputed_is_what_people_contradict_each_other_about() -> None:
-    said = votes_of([[0, 3, 2, 0, 1], [3, 3, 1, 0, 1], [None, 3, 1, 3, 2]])
-    votes = grades(said, RULES)
-    found = disputes(votes, estimate(votes, 4, "majority"))
-    assert [(d.doc_id, d.said, d.confidence) for d in found] == [
-        ("d000", {"a0": 0, "a1": 3}, 0.5),
-        ("d003", {"a0": 0, "a1": 0, "a2": 3}, 0.667),
-    ]
-    assert disputes(votes, estimate(votes, 4, "majority"), below=0.6) == found[:1]
-
-
-def test_the_verdict_of_an_adjudication_wins() -> None:
-    said = votes_of([[0, 3], [0, 3], [0, 2]])
-    found = consensus(said, RULES, verdicts=[grade("q", "d000", 2, "judge", form="review")])
-    judged, other = found.relevance
-    assert (judged.doc_id, judged.grade, judged.confidence) == ("d000", 2, 1.0)
-    assert other == consensus(said, RULES).relevance[1]

@@ -171,3 +171,10 @@ def test_all_failures_are_named_together(tmp_path: Path) -> None:
     assert failed.value.exit_code == 3
     assert [problem.split()[0] for problem in failed.value.problems] == ["gold_accuracy", "coverage"]
     assert "0.5, at least 0.7" in failed.value.problems[0]
+
+
+def test_what_a_program_answered_counts_in_no_agreement(tmp_path: Path) -> None:
+    without = summary(load(make_workspace(tmp_path / "a"), "main"))["alpha"]
+    alone = summary(load(make_workspace(tmp_path / "b", settings='[consensus]\nmodels = ["bob"]\n'), "main"))["alpha"]
+    assert without is not None
+    assert alone is None  # one person agrees with nobody

@@ -2,15 +2,14 @@
 that takes preferences and rankings as well.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from label_configs.errors import Mendable
-from label_configs.records import Judgment, Relevance
+from label_configs.records import Relevance
 from label_configs.rules import Rules
-from sync.consensus.adjudication import Dispute, disputes
 from sync.consensus.base import Aggregator, Estimate
 from sync.consensus.dawid_skene import dawid_skene
 from sync.consensus.majority import majority
@@ -18,7 +17,7 @@ from sync.consensus.median import median
 from sync.consensus.ordinal_dawid_skene import ordinal_dawid_skene
 from sync.votes import Floats, Given, Ints, Votes, grades
 
-__all__ = ["METHODS", "Consensus", "Dispute", "Votes", "consensus", "disputes", "estimate", "grades"]
+__all__ = ["METHODS", "Consensus", "Votes", "consensus", "estimate", "grades"]
 
 DEFAULT = "ordinal-dawid-skene"
 METHODS: Mapping[str, Aggregator] = {
@@ -43,26 +42,14 @@ class Consensus:
     slip: dict[str, float]
 
 
-def consensus(
-    given: Given,
-    rules: Rules,
-    method: str = DEFAULT,
-    *,
-    models: Collection[str] = (),
-    verdicts: Sequence[Judgment] = (),
-) -> Consensus:
+def consensus(given: Given, rules: Rules, method: str = DEFAULT, *, models: Collection[str] = ()) -> Consensus:
     """The relevance of every graded pair. A pure function: the same judgments and rules give the same answer.
 
-    models: annotators that are no people; nothing of theirs is counted. verdicts: answers of an adjudication, which
-    win over all others.
+    models: annotators that are no people; nothing of theirs is counted.
     """
     votes = grades(given, rules, models)
     found = estimate(votes, len(rules.values), method)
     reached = _relevance(votes, found, rules)
-    if verdicts:
-        won = {(r.query_id, r.doc_id): r for r in consensus(verdicts, rules, "median", models=models).relevance}
-        merged = {(r.query_id, r.doc_id): r for r in reached} | won
-        reached = tuple(merged[pair] for pair in sorted(merged))
     return Consensus(reached, _named(votes, found.bias), _named(votes, found.spread), _named(votes, found.slip))
 
 

@@ -3,7 +3,6 @@
 Ids with white space are percent-encoded, and `ids.tsv` says which: written id, tab, id as a JSON string.
 """
 
-import json
 from pathlib import Path
 
 from store import files
@@ -26,6 +25,4 @@ def write(data: Dataset, folder: Path) -> None:
         for q, d, rank, score in base.ranking(data)
     )
     files.write(folder / "run.txt", "".join(run))
-    if spelled:
-        mapped = "".join(f"{written}\t{json.dumps(name)}\n" for name, written in spelled.items())
-        files.write(folder / "ids.tsv", mapped)
+    base.ids(folder, spelled)

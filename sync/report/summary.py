@@ -6,7 +6,6 @@ from store.mappings import Mapped
 from sync import evaluation
 from sync.agreement import alpha
 from sync.completeness.audit import missed
-from sync.consensus import grades
 from sync.dataset import Dataset
 
 
@@ -61,7 +60,7 @@ def summary(data: Dataset) -> Summary:
         judged=len(data.qrels),
         judgments=len(given),
         annotators=len({j.annotator for j in given}),
-        alpha=_rounded(alpha(grades(data.judgments, data.rules), len(data.rules.grades))),
+        alpha=_rounded(alpha(data.votes, len(data.rules.grades))),
         gold_accuracy=_rounded(right / answers if answers else None),
         ndcg10=_rounded(evaluation.ndcg(data.qrels, data.run)),
         judged10=_rounded(evaluation.judged(data.qrels, data.run)),

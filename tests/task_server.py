@@ -46,11 +46,12 @@ def grades(values: str) -> list[dict[str, Any]]:
 
 
 class World:
-    """The project 7. faults: what the next answers are instead, the first first."""
+    """The project 7. faults: what the next answers are instead, the first first; retry_after: what those say."""
 
     def __init__(self) -> None:
         self.tasks: dict[int, dict[str, Any]] = {}
         self.faults: list[int | str] = []
+        self.retry_after = ""
         self.asked: list[str] = []
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._last = 0
@@ -138,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(fault if isinstance(fault, int) else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if fault != 200 and self.world.retry_after:
+            self.send_header("Retry-After", self.world.retry_after)
         self.end_headers()
         self.wfile.write(content[:20] if fault == "cut" else content)
         self.close_connection = fault == "cut"

@@ -99,6 +99,32 @@ def test_what_passes_is_waited_out(world: World, do: Do, table: Table, fault: in
     assert len(rows(table)) == 3 * len(made)
 
 
+def test_a_server_that_asks_to_be_left_alone_is(world: World, do: Do, table: Table) -> None:
+    made, begun = filled(world), time.monotonic()
+    world.faults, world.retry_after = [429, 503], "1"
+    do()
+    assert time.monotonic() - begun >= 2
+    assert set(standing(table)) == {annotation_id for _, annotation_id in made}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("0", 0),
+        (" 7 ", 7),
+        ("Thu, 01 Jan 1970 00:16:50 GMT", 10),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("86400", patience.ASKED),
+        ("9" * 999, patience.ASKED),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", patience.ASKED),
+        *[(odd, 0) for odd in ("", "soon", "-5", "1.5", "nan", "²", "Thu, 99 Jan 1970 00:00:00 GMT")],
+    ],
+)
+def test_how_long_is_a_number_or_an_http_date_and_a_minute_at_most(said: str, seconds: float) -> None:
+    assert patience.asked({"retry-after": said}, now=1000) == seconds
+    assert patience.asked({}, now=1000) == 0
+
+
 def test_what_does_not_pass_ends_with_a_sentence_and_what_was_read_stays(
     world: World, do: Do, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,9 @@ _STATE = (*_COUNTED, "draft_exists", "total_predictions")
 _NAMES = ("id", "data", "meta", "annotations", *_STATE)
 _LIGHT = ",".join(("id", "data", "meta", *_STATE))
 _COUNTS = ",".join(("id", *_COUNTED))
+_ANSWERED = ("id", "data", "meta", "updated_at", "annotations", "result", "completed_by", "was_cancelled", "lead_time")
+_WHOLE: Any = {"fields": "all", "include": ",".join(_ANSWERED), "resolve_uri": False}
+"""Tasks and their annotations, of both what is read: all that it can tell takes Label Studio twice as long."""
 
 
 def listing(
@@ -75,7 +78,7 @@ def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list
             after, size = bad, page_size
 
 
-def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 100) -> Iterator[list[Row]]:
+def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 500) -> Iterator[list[Row]]:
     """Pages of the tasks whose `updated_at` is `since` or later, oldest change first, annotations included.
 
     Each page starts where the one before ended instead of counting on, so that a task that changes meanwhile moves to
@@ -85,7 +88,7 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
     doing, later, gone = f"reading the answers of project {project}", "greater_or_equal", list[int]()
     while True:
         after = _filter("updated_at", later, "Datetime", since)
-        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, fields="all")
+        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, **_WHOLE)
         if rows:
             yield rows
         if len(rows) < page_size:
@@ -93,7 +96,7 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
         last, later = str(rows[-1]["updated_at"]), "greater_or_equal"
         if last == since:
             at = [_filter("updated_at", f"{side}_or_equal", "Datetime", since) for side in ("greater", "less")]
-            yield from _by_id(client, project, doing, at, page_size, gone, fields="all")
+            yield from _by_id(client, project, doing, at, page_size, gone, **_WHOLE)
             later = "greater"
         since = last
 
@@ -106,12 +109,12 @@ def counts(client: "LabelStudio", project: int, *, page_size: int = 2000) -> Ite
             yield row["id"], (row["total_annotations"] or 0) + (row["cancelled_annotations"] or 0)
 
 
-def whole(client: "LabelStudio", project: int, task_ids: Sequence[int], *, page_size: int = 100) -> Iterator[list[Row]]:
+def whole(client: "LabelStudio", project: int, task_ids: Sequence[int], *, page_size: int = 500) -> Iterator[list[Row]]:
     """These tasks as `changed_since` gives them."""
     doing = f"reading the answers of project {project}"
     for start in range(0, len(task_ids), page_size):
         some = _filter("id", "in_list", "Number", list(task_ids[start : start + page_size]))
-        yield _page(client, project, doing, [some], "tasks:id", page_size, [], fields="all")
+        yield _page(client, project, doing, [some], "tasks:id", page_size, [], **_WHOLE)
 
 
 def busy(task: Row) -> bool:

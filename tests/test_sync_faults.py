@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +22,6 @@ from test_sync_whole import LAGS, Run, run, workspace_of
 
 from label_configs.errors import Mendable
 from label_configs.forms.envelope import Task
-from ls_retrieval.ports import free
 from ls_retrieval.studio import Account, Studio, running_studio
 from store.buckets import open_bucket
 from store.judgments import Table
@@ -160,43 +159,58 @@ def test_a_token_that_is_revoked_in_mid_pull_ends_it_with_a_sentence_and_the_nex
 
 
 class Mortal:
-    """A Label Studio of its own, that is killed and started again on the same folder and port."""
+    """A Label Studio of its own, that is killed, and started again at once as it was."""
 
-    def __init__(self, folder: Path, program: Path, stack: ExitStack) -> None:
-        self._folder, self._program, self._stack, self._port = folder, program, stack, free(0, "Label Studio")
-        self.studio = self._start()
-        self._again: list[threading.Thread] = []
+    def __init__(self, studio: Studio) -> None:
+        self.studio, self._pid = studio, studio.pid
+        process = Path(f"/proc/{studio.pid}")
+        self._command = (process / "cmdline").read_text().split("\0")[:-1]
+        pairs = (process / "environ").read_text().split("\0")[:-1]
+        self._environment = dict(pair.split("=", 1) for pair in pairs)
+        self._again: list[subprocess.Popen[bytes]] = []
 
     def kill(self) -> None:
         """Kill it, and let it come up again meanwhile."""
-        os.killpg(self.studio.pid, signal.SIGKILL)
-        self._again.append(threading.Thread(target=self._start))
-        self._again[-1].start()
+        self.end()
+        nowhere = subprocess.DEVNULL
+        again = subprocess.Popen(
+            self._command, env=self._environment, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+        self._again.append(again)
+        self._pid = again.pid
+
+    def end(self) -> None:
+        """Kill it."""
+        os.killpg(self._pid, signal.SIGKILL)
+        for process in self._again:
+            process.wait()
 
     def up(self) -> None:
         """Wait until it is there again."""
-        for thread in self._again:
-            thread.join()
-
-    def _start(self) -> Studio:
-        run = running_studio(self._folder, program=self._program, port=self._port)
-        self.studio = self._stack.enter_context(run)
-        return self.studio
+        for _ in range(900):
+            with suppress(requests.RequestException):
+                if requests.get(f"{self.studio.url}/health", timeout=10).ok:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("Label Studio did not come up again")
 
 
 @pytest.fixture(scope="module")
 def mortal(label_studio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
-    with ExitStack() as stack:
-        made = Mortal(tmp_path_factory.mktemp("mortal"), label_studio, stack)
-        yield made
-        made.up()
+    with running_studio(tmp_path_factory.mktemp("mortal"), program=label_studio) as studio:
+        made = Mortal(studio)
+        try:
+            yield made
+        finally:
+            made.end()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.15])
+@pytest.mark.parametrize("after", [0.0, 0.1])
 def test_label_studio_killed_and_started_again_in_mid_push_loses_and_doubles_no_task(
-    mortal: Mortal, tmp_path: Path, after: float
+    mortal: Mortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: float
 ) -> None:
+    monkeypatch.setattr("sync.push._CHUNK", 40)
     with connected(mortal.studio.url, mortal.studio.admin.token) as client:
         bench, steps = fresh(client, tmp_path), []
 
@@ -214,7 +228,7 @@ def test_label_studio_killed_and_started_again_in_mid_push_loses_and_doubles_no_
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.15])
+@pytest.mark.parametrize("after", [0.0, 0.1])
 def test_label_studio_killed_and_started_again_in_mid_pull_loses_and_doubles_no_answer(
     mortal: Mortal, tmp_path: Path, after: float
 ) -> None:

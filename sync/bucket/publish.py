@@ -38,7 +38,7 @@ GRACE = timedelta(hours=1)
 """A part that no version names is spared for so long: it may belong to one that is being published."""
 _TRIES = 10
 _FILES, _PIECES = 6, 12
-"""Files that are on their way at once, and pieces of them, of five megabytes each: 60 MB of memory in all."""
+"""Files that go up at once, and pieces of them, of five megabytes each: memory does not grow with what is published."""
 
 
 class Difference(NamedTuple):

@@ -26,6 +26,7 @@ from store.judgments import Table
 from store.settings import Project
 from sync import patience
 from sync.pull import Pulled, first, pull
+from sync.tasks import listing
 
 PROJECT = Project(id=7, candidates="text")
 Do = Callable[..., Pulled]
@@ -256,6 +257,19 @@ def test_what_changed_at_once_is_read_again_until_a_minute_has_passed_and_then_n
     world.edit(*made[0], "000")
     assert do() == Pulled(edited=1)
     assert not table.settled
+
+
+def test_pages_that_an_administrator_keeps_short_are_read_to_the_end(
+    world: World, client: LabelStudio, do: Do, table: Table
+) -> None:
+    made, world.largest = filled(world, 9), 4
+    assert do().new == 9
+    assert [row["id"] for row in listing(client, 7)] == [task_id for task_id, _ in made]
+    world.delete(*made[0], silently=True)
+    for task_id, _ in made[1:]:
+        world.tasks[task_id]["annotations"].append({**world.tasks[task_id]["annotations"][0], "id": 1000 + task_id})
+    assert (found := do()).deleted == 1
+    assert found.new == 8
 
 
 def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: Do, table: Table) -> None:

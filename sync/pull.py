@@ -39,7 +39,7 @@ def pull(
     rules_of: RulesOf,
     pseudonym_key: str,
     *,
-    page_size: int = 500,
+    page_size: int = 200,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Pulled:
     """Read what changed since the last pull into the table. Killed at any point, it goes on where data ends.

@@ -85,7 +85,7 @@ def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list
             after, size = bad, page_size
 
 
-def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 500) -> Iterator[list[Row]]:
+def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 200) -> Iterator[list[Row]]:
     """Pages of the tasks whose `updated_at` is `since` or later, oldest change first, annotations included.
 
     Each page starts where the one before ended instead of counting on, so that a task that changes meanwhile moves to

@@ -64,7 +64,7 @@ def sync(workspace: Workspace, wanted: Wanted) -> Synced:
     ready = _prepare(workspace, wanted)
     with _alone(workspace, wanted):
         past = wanted.dry_run or wanted.as_of
-        return _publish(workspace, wanted, ready, None if past else flow.pull(workspace, wanted.project))
+        return _publish(workspace, wanted, ready, None if past else _pull(workspace, wanted.project))
 
 
 def watch(workspace: Workspace, wanted: Wanted, every: float, stop: threading.Event) -> None:
@@ -87,12 +87,26 @@ def _look(workspace: Workspace, wanted: Wanted, published: object, teller: Telle
     """Pull, and publish what came of it, unless that is of inputs that were published; returns these."""
     ready = _prepare(workspace, wanted)
     with _alone(workspace, wanted):
-        pulled = flow.pull(workspace, wanted.project)
+        pulled = _pull(workspace, wanted.project)
         teller.name(pulled.problems)
         if (there := _inputs(workspace)) != published:
             done = _publish(workspace, wanted, ready, pulled).published
             print(f"version {done.version}: {done.written} bytes written", flush=True)
         return there
+
+
+def _pull(workspace: Workspace, project: str) -> Pulled:
+    """The answers of all that the project's data are made of: its own, and those of the projects that adjudicate it."""
+    judges = [name for name, one in workspace.settings.projects.items() if one.adjudicates == project]
+    found = [flow.pull(workspace, name) for name in (project, *judges)]
+    return Pulled(
+        new=sum(one.new for one in found),
+        edited=sum(one.edited for one in found),
+        deleted=sum(one.deleted for one in found),
+        unchanged=sum(one.unchanged for one in found),
+        problems=[problem for one in found for problem in one.problems],
+        more=sum(one.more for one in found),
+    )
 
 
 @contextmanager

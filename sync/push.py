@@ -15,7 +15,7 @@ from sync.tasks import Row, busy, listing
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
-_CHUNK = 50
+_CHUNK = 200
 Key = tuple[str, str, int, int]
 """query_id, form, round, part: what a task is known by."""
 

@@ -7,7 +7,7 @@ broken: they are looked for when a page fails, and left out.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from label_configs.errors import Mendable
 from store import times
@@ -25,6 +25,16 @@ _STATE = (*_COUNTED, "draft_exists", "total_predictions")
 _NAMES = ("id", "data", "meta", "annotations", *_STATE)
 _LIGHT = ",".join(("id", "data", "meta", *_STATE))
 _COUNTS = ",".join(("id", *_COUNTED))
+_ANSWERED = ("id", "data", "meta", "updated_at", "annotations", "result", "completed_by", "was_cancelled", "lead_time")
+_WHOLE: Any = {"fields": "all", "include": ",".join(_ANSWERED), "resolve_uri": False}
+"""Tasks and their annotations, of both what is read: all that it can tell takes Label Studio twice as long."""
+
+
+class _Page(NamedTuple):
+    """Tasks, and whether more are there than fitted: an administrator may have set how many do."""
+
+    rows: list[Row]
+    more: bool
 
 
 def listing(
@@ -48,7 +58,7 @@ def one(client: "LabelStudio", project: int, task_id: int) -> Row | None:
     Reading it by its id would make Label Studio ask the ML backend for predictions, in the middle of giving them.
     """
     only = _filter("id", "equal", "Number", task_id)
-    rows = _page(client, project, f"reading task {task_id}", [only], "tasks:id", 1, include=_LIGHT)
+    rows = _page(client, project, f"reading task {task_id}", [only], "tasks:id", 1, include=_LIGHT).rows
     return rows[0] if rows else None
 
 
@@ -56,17 +66,17 @@ def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list
     """The ids of the tasks that Label Studio cannot show."""
     found, after, size = list[int](), 0, page_size
 
-    def shown(after: int, size: int, upto: int = _LAST) -> list[Row] | None:
+    def shown(after: int, size: int, upto: int = _LAST) -> _Page | None:
         doing = f"looking for broken tasks in project {project}"
         bounds = [_filter("id", "greater", "Number", after), _filter("id", "less_or_equal", "Number", upto)]
         return _shown(client, project, doing, bounds, "tasks:id", size, include="id")
 
     while True:
-        rows = shown(after, size)
-        if rows is not None and len(rows) < size:
+        page = shown(after, size)
+        if page is not None and not (page.rows and page.more):
             return found
-        if rows is not None:
-            after = rows[-1]["id"]
+        if page is not None:
+            after = page.rows[-1]["id"]
         elif size > 1:
             size //= 2
         else:
@@ -75,7 +85,7 @@ def broken(client: "LabelStudio", project: int, *, page_size: int = 500) -> list
             after, size = bad, page_size
 
 
-def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 100) -> Iterator[list[Row]]:
+def changed_since(client: "LabelStudio", project: int, since: str, *, page_size: int = 200) -> Iterator[list[Row]]:
     """Pages of the tasks whose `updated_at` is `since` or later, oldest change first, annotations included.
 
     Each page starts where the one before ended instead of counting on, so that a task that changes meanwhile moves to
@@ -85,15 +95,15 @@ def changed_since(client: "LabelStudio", project: int, since: str, *, page_size:
     doing, later, gone = f"reading the answers of project {project}", "greater_or_equal", list[int]()
     while True:
         after = _filter("updated_at", later, "Datetime", since)
-        rows = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, fields="all")
+        rows, more = _page(client, project, doing, [after], "tasks:updated_at", page_size, gone, **_WHOLE)
         if rows:
             yield rows
-        if len(rows) < page_size:
+        if not (rows and more):
             return
         last, later = str(rows[-1]["updated_at"]), "greater_or_equal"
         if last == since:
             at = [_filter("updated_at", f"{side}_or_equal", "Datetime", since) for side in ("greater", "less")]
-            yield from _by_id(client, project, doing, at, page_size, gone, fields="all")
+            yield from _by_id(client, project, doing, at, page_size, gone, **_WHOLE)
             later = "greater"
         since = last
 
@@ -111,7 +121,7 @@ def whole(client: "LabelStudio", project: int, task_ids: Sequence[int], *, page_
     doing = f"reading the answers of project {project}"
     for start in range(0, len(task_ids), page_size):
         some = _filter("id", "in_list", "Number", list(task_ids[start : start + page_size]))
-        yield _page(client, project, doing, [some], "tasks:id", page_size, [], fields="all")
+        yield from _by_id(client, project, doing, [some], page_size, [], **_WHOLE)
 
 
 def busy(task: Row) -> bool:
@@ -131,11 +141,11 @@ def _by_id(
     """Pages of the tasks that the filters let through, by their ids: what is deleted or changed shifts no page."""
     after = 0
     while True:
-        more = [*filters, _filter("id", "greater", "Number", after)]
-        rows = _page(client, project, doing, more, "tasks:id", page_size, gone, **fields)
+        beyond = [*filters, _filter("id", "greater", "Number", after)]
+        rows, more = _page(client, project, doing, beyond, "tasks:id", page_size, gone, **fields)
         if rows:
             yield rows
-        if len(rows) < page_size:
+        if not (rows and more):
             return
         after = rows[-1]["id"]
 
@@ -149,35 +159,35 @@ def _page(
     size: int,
     gone: list[int] | None = None,
     **fields: Any,
-) -> list[Row]:
+) -> _Page:
     """A page. gone: broken tasks, which are left out where that may be; those that are found are added to it."""
 
-    def shown() -> list[Row] | None:
+    def shown() -> _Page | None:
         return _shown(client, project, doing, [*filters, *_without(gone)], order, size, **fields)
 
-    rows = shown()
-    if rows is None and gone is not None:
+    page = shown()
+    if page is None and gone is not None:
         gone += [task_id for task_id in broken(client, project) if task_id not in gone]
-        rows = shown()
-        if rows is None and not gone:
+        page = shown()
+        if page is None and not gone:
             return patiently(doing, partial(_asked, client, project, filters, order, size, **fields))
-    if rows is None:
+    if page is None:
         raise Mendable(
             f"Label Studio fails while {doing}.",
             why="Somebody has given a task data that are no object.",
             mend=f"Delete it: POST /api/dm/actions?id=delete_tasks&project={project} with "
             '{"selectedItems": {"all": false, "included": [ID]}}. Label Studio answers 500, and does it.',
         )
-    return rows
+    return page
 
 
 def _shown(
     client: "LabelStudio", project: int, doing: str, filters: list[Row], order: str, size: int, **fields: Any
-) -> list[Row] | None:
+) -> _Page | None:
     """A page, or None where Label Studio fails to show it."""
     from label_studio_sdk.core.api_error import ApiError
 
-    def ask() -> list[Row] | None:
+    def ask() -> _Page | None:
         try:
             return _asked(client, project, filters, order, size, **fields)
         except ApiError as error:
@@ -188,10 +198,11 @@ def _shown(
     return patiently(doing, ask)
 
 
-def _asked(client: "LabelStudio", project: int, filters: list[Row], order: str, size: int, **fields: Any) -> list[Row]:
+def _asked(client: "LabelStudio", project: int, filters: list[Row], order: str, size: int, **fields: Any) -> _Page:
     query = json.dumps({"filters": {"conjunction": "and", "items": filters}, "ordering": [order]})
     page: Any = client.tasks.list(project=project, page=1, page_size=size, query=query, request_options=ALONE, **fields)
-    return [_row(task) for task in page.items or []]
+    rows = [_row(task) for task in page.items or []]
+    return _Page(rows, len(rows) < page.response.total)
 
 
 def _first(after: int, holds: Callable[[int], object | None]) -> int:

@@ -1,6 +1,7 @@
 """A proxy on loopback before a real server, which does to chosen requests what networks do."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,17 +10,21 @@ from typing import Literal
 
 import httpx
 
-Fault = Literal["lost request", "lost answer", "cut answer", "too busy", "bad gateway"]
+Fault = Literal["lost request", "lost answer", "cut answer", "slow answer", "too busy", "bad gateway"]
 """lost: the connection ends without a word, before the server heard it or after; cut: after half of the answer."""
 
 
 @dataclass
 class Faults:
-    """What happens to the next requests that `hit` chooses, by method and path; and how many requests came."""
+    """What happens to the next requests that `hit` chooses, by method and path; and how many requests came.
+
+    delay: seconds for which a slow answer is held back.
+    """
 
     hit: Callable[[str, str], bool] = lambda method, path: False
     todo: list[Fault] = field(default_factory=list)
     seen: int = 0
+    delay: float = 0.2
 
     def next(self, method: str, path: str) -> Fault | None:
         self.seen += 1
@@ -53,6 +58,8 @@ def before(url: str) -> Iterator[tuple[str, Faults]]:
             if fault == "lost answer":
                 self.close_connection = True
                 return
+            if fault == "slow answer":
+                time.sleep(faults.delay)
             content = answer.content[: len(answer.content) // 2] if fault == "cut answer" else answer.content
             self._answer(answer.status_code, kept, content, len(answer.content))
             self.close_connection = fault == "cut answer"

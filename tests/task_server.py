@@ -46,11 +46,16 @@ def grades(values: str) -> list[dict[str, Any]]:
 
 
 class World:
-    """The project 7. faults: what the next answers are instead, the first first."""
+    """The project 7. faults: what the next answers are instead, the first first; retry_after: what those say.
+
+    largest: tasks of a page at most, whatever is asked for.
+    """
 
     def __init__(self) -> None:
         self.tasks: dict[int, dict[str, Any]] = {}
         self.faults: list[int | str] = []
+        self.retry_after = ""
+        self.largest = 10**6
         self.asked: list[str] = []
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._last = 0
@@ -104,7 +109,7 @@ class World:
         asked = json.loads(query["query"])
         rows = [row for row in self.tasks.values() if all(_passes(row, one) for one in asked["filters"]["items"])]
         rows.sort(key=lambda row: (row[asked["ordering"][0].removeprefix("tasks:")], row["id"]))
-        page = [self._counted(row) for row in rows[: int(query["page_size"])]]
+        page = [self._counted(row) for row in rows[: min(int(query["page_size"]), self.largest)]]
         if "include" in query:
             page = [{name: row.get(name) for name in query["include"].split(",")} for row in page]
         return {"tasks": page, "total": len(rows), "total_annotations": 0, "total_predictions": 0}
@@ -138,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(fault if isinstance(fault, int) else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if fault != 200 and self.world.retry_after:
+            self.send_header("Retry-After", self.world.retry_after)
         self.end_headers()
         self.wfile.write(content[:20] if fault == "cut" else content)
         self.close_connection = fault == "cut"

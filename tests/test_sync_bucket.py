@@ -219,6 +219,41 @@ def test_killed_at_any_write_readers_keep_the_old_version(
     assert verify(made).problems == []
 
 
+class Crowd:
+    """A bucket that lets a write of a part end once so many are under way, and notes in which order writes end."""
+
+    def __init__(self, bucket: "ObjectStore", together: int) -> None:
+        self.bucket, self.together, self.ended = bucket, threading.Barrier(together, timeout=20), list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bucket, name)
+
+    def put(self, place: str, *given: Any, **more: Any) -> Any:
+        if place.startswith(PARTS):
+            self.together.wait()
+        done = self.bucket.put(place, *given, **more)
+        self.ended.append(place.partition("/")[0])
+        return done
+
+
+def test_parts_are_written_several_at_once_and_all_of_them_before_what_names_them(files: dict[str, Path]) -> None:
+    bucket: Any = Crowd(MemoryStore(), len(FILES))
+    publish(bucket, files, ABOUT, STATE)
+    assert bucket.ended == ["parts"] * 3 + ["versions", "history", LATEST]
+    assert verify(bucket).problems == []
+
+
+def test_where_one_part_fails_those_that_have_not_begun_are_not_written(tmp_path: Path) -> None:
+    many = {f"{n:03d}.txt": tmp_path / f"{n:03d}.txt" for n in range(200)}
+    for path in many.values():
+        path.write_text(path.name)
+    bucket = MemoryStore()
+    with pytest.raises(KeyboardInterrupt):
+        publish(dying(bucket, 3), many, ABOUT, STATE)
+    assert len(places(bucket)) < len(many)
+    assert newest(bucket) == NOTHING
+
+
 def test_a_dry_run_counts_the_bytes_and_writes_none(made: "ObjectStore", files: dict[str, Path]) -> None:
     would = publish(made, files, ABOUT, STATE, dry_run=True)
     assert places(made) == set()

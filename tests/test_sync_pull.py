@@ -26,6 +26,7 @@ from store.judgments import Table
 from store.settings import Project
 from sync import patience
 from sync.pull import Pulled, first, pull
+from sync.tasks import listing
 
 PROJECT = Project(id=7, candidates="text")
 Do = Callable[..., Pulled]
@@ -97,6 +98,32 @@ def test_what_passes_is_waited_out(world: World, do: Do, table: Table, fault: in
         do(page_size=2)
     assert standing(table) == {annotation_id: "310" for _, annotation_id in made}
     assert len(rows(table)) == 3 * len(made)
+
+
+def test_a_server_that_asks_to_be_left_alone_is(world: World, do: Do, table: Table) -> None:
+    made, begun = filled(world), time.monotonic()
+    world.faults, world.retry_after = [429, 503], "1"
+    do()
+    assert time.monotonic() - begun >= 2
+    assert set(standing(table)) == {annotation_id for _, annotation_id in made}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("0", 0),
+        (" 7 ", 7),
+        ("Thu, 01 Jan 1970 00:16:50 GMT", 10),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("86400", patience.ASKED),
+        ("9" * 999, patience.ASKED),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", patience.ASKED),
+        *[(odd, 0) for odd in ("", "soon", "-5", "1.5", "nan", "²", "Thu, 99 Jan 1970 00:00:00 GMT")],
+    ],
+)
+def test_how_long_is_a_number_or_an_http_date_and_a_minute_at_most(said: str, seconds: float) -> None:
+    assert patience.asked({"retry-after": said}, now=1000) == seconds
+    assert patience.asked({}, now=1000) == 0
 
 
 def test_what_does_not_pass_ends_with_a_sentence_and_what_was_read_stays(
@@ -230,6 +257,19 @@ def test_what_changed_at_once_is_read_again_until_a_minute_has_passed_and_then_n
     world.edit(*made[0], "000")
     assert do() == Pulled(edited=1)
     assert not table.settled
+
+
+def test_pages_that_an_administrator_keeps_short_are_read_to_the_end(
+    world: World, client: LabelStudio, do: Do, table: Table
+) -> None:
+    made, world.largest = filled(world, 9), 4
+    assert do().new == 9
+    assert [row["id"] for row in listing(client, 7)] == [task_id for task_id, _ in made]
+    world.delete(*made[0], silently=True)
+    for task_id, _ in made[1:]:
+        world.tasks[task_id]["annotations"].append({**world.tasks[task_id]["annotations"][0], "id": 1000 + task_id})
+    assert (found := do()).deleted == 1
+    assert found.new == 8
 
 
 def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: Do, table: Table) -> None:

@@ -17,6 +17,7 @@ import pytest
 import tiny
 from label_studio_sdk import LabelStudio
 from sync_world import grade, make_workspace, pool
+from task_server import World, serving
 
 from label_configs.errors import GateFailed, Mendable, PartlyDone, Unreadable
 from ls_retrieval import cli, syncing
@@ -193,6 +194,24 @@ def test_a_version_does_not_change_with_the_order_of_pulls(tmp_path: Path) -> No
             table.append([judgment], table.known())
         versions.append(syncing.sync(workspace, dry(tmp_path / "bucket")).published.version)
     assert versions[0] == versions[1]
+
+
+def test_what_judges_decided_is_pulled_with_the_answers_that_they_decide_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace(tmp_path / "w", candidates="text", labelled=False)
+    with workspace.settings_path.open("a") as settings:
+        settings.write('[projects.judges]\nid = 8\npurpose = "adjudication"\nadjudicates = "main"\n')
+        settings.write("[projects.other]\nid = 9\n")
+    world = World()
+    world.annotate(world.add("q1"), "310")
+    with serving(world) as url:
+        monkeypatch.setenv("LABEL_STUDIO_URL", url)
+        monkeypatch.setenv("LABEL_STUDIO_API_KEY", "a legacy token")
+        done = syncing.sync(Workspace(workspace.root), Wanted("main", str(tmp_path / "b"), ["trec"]))
+    assert done.pulled == Pulled(new=2)
+    pulled = [project for project in (7, 8, 9) if Table(workspace.judgments / str(project)).current()]
+    assert pulled == [7, 8]
 
 
 def published(workspace: Workspace, to: Path, as_of: str = "") -> syncing.Synced:

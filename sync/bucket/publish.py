@@ -7,6 +7,7 @@ entry, so that a writer who was held up cannot leave it behind.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 GRACE = timedelta(hours=1)
 """A part that no version names is spared for so long: it may belong to one that is being published."""
 _TRIES = 10
+_FILES, _PIECES = 6, 12
+"""Files that go up at once, and pieces of them, of five megabytes each: memory does not grow with what is published."""
 
 
 class Difference(NamedTuple):
@@ -86,9 +89,7 @@ def publish(
             written += len(latest(fresh)) if read(bucket, LATEST) != latest(fresh) else 0
             return Published(version, written, _difference(known, entries))
         advance(len(parts) - len(lacking))
-        for part in lacking:
-            bucket.put(part, parts[part])
-            advance(1)
+        _upload(bucket, {part: parts[part] for part in lacking}, advance)
         if unsaid:
             bucket.put(fresh.manifest, described)
         if not again:
@@ -143,12 +144,26 @@ def _young(found: Mapping[str, Any]) -> bool:
     return bool(datetime.now(UTC) - found["last_modified"] < GRACE / 2)
 
 
+def _upload(
+    bucket: "ObjectStore", parts: Mapping[str, Path], advance: Callable[[int], None] = lambda done: None
+) -> None:
+    """Write parts, some at once; where one fails, those that have not begun are not begun."""
+    together = max(1, min(_FILES, len(parts)))
+    with ThreadPoolExecutor(together) as pool:
+        pieces = _PIECES // together
+        begun = [pool.submit(bucket.put, part, path, max_concurrency=pieces) for part, path in parts.items()]
+        try:
+            for done in as_completed(begun):
+                done.result()
+                advance(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 def _restore(bucket: "ObjectStore", parts: Mapping[str, Path]) -> None:
     """Write once more what somebody swept while the others were written: from now on the manifest names them."""
-    there = {str(found["path"]) for found in listing(bucket, PARTS)} & parts.keys()
-    for part, path in parts.items():
-        if part not in there:
-            bucket.put(part, path)
+    there = {str(found["path"]) for found in listing(bucket, PARTS)}
+    _upload(bucket, {part: path for part, path in parts.items() if part not in there})
 
 
 def _record(bucket: "ObjectStore", publication: Publication) -> None:

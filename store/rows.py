@@ -45,7 +45,8 @@ _FIELDS = tuple(field.name for field in fields(Judgment))
 _PLACE = {name: place for place, name in enumerate(_FIELDS)}
 _HISTORY = ("revision", "deleted", "since")
 _HEAD, _WHOLE = itemgetter(*_FIELDS), attrgetter(*_FIELDS)
-_DEFAULT = {field.name: None if field.default is MISSING else field.default for field in fields(Judgment)}
+DEFAULTS = {field.name: None if field.default is MISSING else field.default for field in fields(Judgment)}
+"""The fields of a judgment, each with what it is where nothing is said."""
 
 
 class Batch(NamedTuple):
@@ -81,6 +82,16 @@ class Batch(NamedTuple):
             {name: array.slice(before, within) for name, array in self.each.items()},
         )
 
+    @classmethod
+    def joined(cls, batches: Sequence["Batch"]) -> "Batch":
+        """The groups of all of them."""
+        if len(batches) == 1:
+            return batches[0]
+        wide = {name for one in batches for name in one.each}
+        heads = {name: _joined(one.heads[name] for one in batches) for name in batches[0].heads if name not in wide}
+        each = {name: _joined(one.whole(name) for one in batches) for name in SCHEMA.names if name in wide}
+        return cls(heads, np.concatenate([one.counts for one in batches]), each)
+
     def packed(self) -> tuple[bytes, bytes, bytes]:
         """As bytes, for another process."""
         return _packed(self.heads), self.counts.tobytes(), _packed(self.each)
@@ -114,7 +125,7 @@ class Rows:
         if isinstance(judgments, Judgment):
             self._add(_WHOLE(judgments), 1, {}, history)
         else:
-            self._add(_HEAD({**_DEFAULT, **judgments.same}), len(judgments), judgments.each, history)
+            self._add(_HEAD({**DEFAULTS, **judgments.same}), len(judgments), judgments.each, history)
 
     def extend(self, batch: Batch) -> None:
         """Add what is columns already."""
@@ -125,13 +136,7 @@ class Rows:
     def batch(self) -> Batch:
         """All of them."""
         self._close()
-        together = self._batches
-        if len(together) == 1:
-            return together[0]
-        wide = {name for one in together for name in one.each}
-        heads = {name: _joined(one.heads[name] for one in together) for name in together[0].heads if name not in wide}
-        each = {name: _joined(one.whole(name) for one in together) for name in self._schema.names if name in wide}
-        return Batch(heads, np.concatenate([one.counts for one in together]), each)
+        return Batch.joined(self._batches)
 
     def table(self) -> pa.Table:
         """All of them, as they are written. Text that repeats is kept once: it costs less to write."""

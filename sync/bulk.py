@@ -15,10 +15,9 @@ import msgspec
 from msgspec import UNSET
 
 from label_configs.forms import READINGS, plain
-from label_configs.records import Block
-from store import times
 from store.json_array import Stretch
-from store.rows import SCHEMA, Batch, Rows
+from store.rows import Batch
+from sync import columns
 
 if TYPE_CHECKING:
     from store.mappings import RulesOf
@@ -71,7 +70,7 @@ class Bulk:
 
     def __init__(self, path: Path, project: int, rules_of: "RulesOf", heads: bool) -> None:
         self._path, self._project, self._rules_of, self._heads = path, project, rules_of, heads
-        self._readings: dict[tuple[str, str], plain.Read | None] = {}
+        self._readings: dict[columns.Key, plain.Read] = {}
 
     def read(self, stretches: Sequence[Stretch]) -> Told:
         """What they say, up to the first that does not parse."""
@@ -79,48 +78,42 @@ class Bulk:
             return self._told(stretches)
 
     def _told(self, stretches: Sequence[Stretch]) -> Told:
-        told, rows = Told(stretches[0].start), Rows(SCHEMA)
-        annotations = 0
+        end, contents, found = stretches[0].start, list[tuple[bytearray, bool]](), list[plain.Task | None]()
         with self._path.open("rb") as file:
             for stretch in stretches:
                 content = stretch.content(file)
                 tasks = _tasks(content, stretch.lines)
                 if not tasks:
-                    told.whole = False
                     break
-                raw: Sequence[Buffer] = ()
-                for place, task in enumerate(tasks):
-                    blocks = self._blocks(task)
-                    if blocks is None:
-                        raw = raw or _raw(content, stretch.lines)
-                        told.tasks.append(Left(told.count + place, annotations, bytes(raw[place])))
-                        continue
-                    for block in blocks:
-                        rows.add(block)
-                    if self._heads and task:
-                        told.tasks.append(_head(task, annotations))
-                    annotations += len(blocks)
-                told.count += len(tasks)
-                told.end = stretch.end + 1
-        told.batch = rows.batch() if len(rows) else None
+                contents.append((content, stretch.lines))
+                found += tasks
+                end = stretch.end + 1
+        return self._columns(Told(end, len(found), whole=len(contents) == len(stretches)), found, contents)
+
+    def _columns(
+        self, told: Told, found: Sequence[plain.Task | None], contents: Sequence[tuple[bytearray, bool]]
+    ) -> Told:
+        tasks = [task for task in found if task and self._plain(task)]
+        told.batch, read = columns.read(self._project, tasks, self._readings)
+        if not self._heads and len(tasks) == len(found) and read.all():
+            return told
+        left = {id(task) for task in found} - {id(task) for task, whole in zip(tasks, read, strict=True) if whole}
+        raw = [one for content, lines in contents for one in _raw(content, lines)] if left else []
+        annotations = 0
+        for place, task in enumerate(found):
+            if task is None or id(task) in left:
+                told.tasks.append(Left(place, annotations, bytes(raw[place])))
+                continue
+            if self._heads:
+                told.tasks.append(_head(task, annotations))
+            annotations += len(task.annotations)
         return told
 
-    def _blocks(self, task: plain.Task | None) -> list[Block] | None:
-        """What the annotations of a task say; None where one of them is for a Reader."""
-        if task is None or task.project not in (UNSET, self._project):
-            return None
-        screen, read = plain.screen(task), self._reading(task.meta.envelope)
-        if screen is None or read is None:
-            return None
-        found: list[Block] = []
-        for one in task.annotations:
-            user = one.completed_by
-            annotator = str(user if isinstance(user, int) else user.id)
-            block = plain.block(self._project, task, one, annotator, screen, read)
-            if block is None or not _stamped(one.updated_at):
-                return None
-            found.append(block)
-        return found
+    def _plain(self, task: plain.Task) -> bool:
+        """Whether its answers may be read by a form's reading."""
+        if task.project is not UNSET and task.project != self._project:
+            return False
+        return plain.as_pushed(task) and self._reading(task.meta.envelope) is not None
 
     def _reading(self, envelope: plain.Envelope) -> plain.Read | None:
         key = envelope.form, envelope.rules_hash
@@ -171,11 +164,3 @@ def _head(task: plain.Task, first: int) -> Head:
     counted = task.total_annotations, task.cancelled_annotations
     whole = all(isinstance(n, int) for n in counted) and sum(counted) == there
     return Head(task.id, first, first + there, whole, task.updated_at)
-
-
-def _stamped(time: str) -> bool:
-    """Whether a time is written as all are."""
-    try:
-        return times.stamp(time) == time
-    except ValueError:
-        return False

@@ -113,14 +113,13 @@ class Bulk:
         """Whether its answers may be read by a form's reading."""
         if task.project is not UNSET and task.project != self._project:
             return False
-        return plain.as_pushed(task) and self._reading(task.meta.envelope) is not None
+        return plain.as_pushed(task) and self._readable(task.meta.envelope.key)
 
-    def _reading(self, envelope: plain.Envelope) -> plain.Read | None:
-        key = envelope.form, envelope.rules_hash
-        read = self._readings.get(key)
-        if read is None and key[0] in READINGS and (rules := self._rules_of(key[1])):
-            read = self._readings[key] = READINGS[key[0]](rules)
-        return read
+    def _readable(self, key: columns.Key) -> bool:
+        form, rules_hash = key
+        if key not in self._readings and form in READINGS and (rules := self._rules_of(rules_hash)):
+            self._readings[key] = READINGS[form](rules)
+        return key in self._readings
 
 
 @contextmanager

@@ -49,8 +49,7 @@ class _Answers:
         """The places of those that are read alike."""
         found: dict[Key, list[int]] = {}
         for place, (task, one) in enumerate(zip(self._tasks, self._annotations, strict=True)):
-            envelope = task.meta.envelope
-            key = _SILENT if one.was_cancelled or not one.result else (envelope.form, envelope.rules_hash)
+            key = _SILENT if one.was_cancelled or not one.result else task.meta.envelope.key
             found.setdefault(key, []).append(place)
         return {key: np.array(places) for key, places in found.items()}
 
@@ -64,19 +63,29 @@ class _Answers:
         docs = [task.meta.envelope.docs for task in tasks]
         sizes = plain.numbers(map(len, docs))
         said = read(plain.Answers(annotations, sizes))
-        shown, starts = _text([*chain.from_iterable(one.values() for one in docs), ""]), np.cumsum(sizes) - sizes
-        starts = np.repeat(starts, said.counts)
-
-        def doc_ids(positions: Counts) -> pa.Array:
-            return shown.take(pa.array(np.where(positions < 0, len(shown) - 1, starts + positions)))
-
+        shown = _Shown(docs, np.repeat(np.cumsum(sizes) - sizes, said.counts))
         each = {name: _column(name, values) for name, values in said.each.items()}
-        each["doc_id"] = doc_ids(said.each["position"])
+        each["doc_id"] = shown.at(said.each["position"])
         if said.others is not None:
-            each["other_doc_id"] = doc_ids(said.others)
+            each["other_doc_id"] = shown.at(said.others)
         same = {**_frame(self._project, tasks, annotations), **said.same}
         same |= {name: plain.always(default, len(group)) for name, default in DEFAULTS.items() if name not in same}
         return Batch({name: _column(name, same[name]) for name in DEFAULTS if name not in each}, said.counts, each)
+
+
+class _Shown:
+    """The documents on screens. first: where the screen of each judgment begins among all of them."""
+
+    def __init__(self, docs: Sequence[Mapping[str, str]], first: Counts) -> None:
+        self._ids = pa.array([*chain.from_iterable(one.values() for one in docs), ""], pa.string())
+        self._first = first
+
+    def at(self, positions: Counts) -> pa.Array:
+        """The doc_id of each judgment, given its position; of what is of no document nothing."""
+        places = np.where(positions < 0, len(self._ids) - 1, self._first + positions)
+        if np.array_equal(places, np.arange(len(self._ids) - 1)):
+            return self._ids[:-1]
+        return self._ids.take(pa.array(places))
 
 
 def _silent(answers: plain.Answers) -> plain.Said:
@@ -106,10 +115,6 @@ def _frame(project: int, tasks: Sequence[plain.Task], annotations: Sequence[plai
         "lead_time": [one.lead_time for one in annotations],
         "untouched": plain.untouched(annotations),
     }
-
-
-def _text(words: Sequence[str]) -> pa.Array:
-    return pa.array(words, pa.string())
 
 
 def _column(name: str, found: plain.Column) -> pa.Array:

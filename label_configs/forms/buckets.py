@@ -61,23 +61,24 @@ def reading(rules: Rules) -> plain.Read:
     def read(answers: plain.Answers) -> plain.Said:
         lists = [_lists(one.result) for one in answers.annotations]
         buckets = list(chain.from_iterable(map(dict.values, lists)))
-        cards, lengths = list(chain.from_iterable(buckets)), plain.numbers(map(len, buckets))
+        lengths, each_has = plain.numbers(map(len, buckets)), plain.numbers(map(len, lists))
         named = plain.numbers(codes.get(name, -1) for name in chain.from_iterable(lists))
-        bucket_of = np.repeat(np.arange(len(lists)), plain.numbers(map(len, lists)))
-        of, code, rank = np.repeat(bucket_of, lengths), np.repeat(named, lengths), plain.within(lengths) + 1
-        places = plain.numbers(map(plain.PLACES.__getitem__, cards))
-        order, usual = plain.by_screen(of, places, answers.sizes)
+        places = plain.numbers(map(plain.PLACES.__getitem__, chain.from_iterable(buckets)))
+        bucket_of = np.repeat(np.arange(len(lists)), each_has)
+        counts = np.bincount(bucket_of, lengths, len(lists)).astype(np.int64)
+        order, usual = plain.by_screen(counts, places, answers.sizes)
         usual[bucket_of[named < 0]] = False
-        order = order[usual[of[order]] & (code[order] != codes[ranked.UNPLACED])]
-        code = code[order]
+        code, of = np.repeat(named, lengths)[order], np.repeat(np.arange(len(lists)), counts)[order]
+        told = usual[of] & (code != codes[ranked.UNPLACED])
+        order, code, of = order[told], code[told], of[told]
         each = {
             "kind": plain.Coded((code == codes[CANT_JUDGE]).astype(np.int64), ("grade", "flag")),
             "value": plain.Coded(code, names),
             "position": places[order],
-            "rank": rank[order],
+            "rank": plain.within(lengths)[order] + 1,
         }
         same = {"origin": plain.sources(one.result[0] for one in answers.annotations)}
-        return plain.Said(np.bincount(of[order], minlength=len(lists)), each, same)
+        return plain.Said(np.bincount(of, minlength=len(lists)), each, same)
 
     return read
 

@@ -66,10 +66,11 @@ def reading(rules: Rules) -> plain.Read:
 
     def read(answers: plain.Answers) -> plain.Said:
         regions = [region for one in answers.annotations for region in one.result]
-        of = np.repeat(np.arange(len(answers.sizes)), plain.numbers(len(one.result) for one in answers.annotations))
+        counts = plain.numbers(len(one.result) for one in answers.annotations)
+        of = np.repeat(np.arange(len(counts)), counts)
         places = plain.numbers(_CARDS.get(region.from_name, len(_CARDS)) for region in regions)
         code = plain.numbers(codes.get(_choice(region), -1) for region in regions)
-        order, usual = plain.by_screen(of, places, answers.sizes)
+        order, usual = plain.by_screen(counts, places, answers.sizes)
         usual[of[code < 0]] = False
         order = order[usual[of[order]]]
         origins = plain.sources(regions)

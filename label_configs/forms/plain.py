@@ -58,6 +58,11 @@ class Envelope(msgspec.Struct, gc=False):
     part: Small
     docs: dict[Card, Word]
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What says how its answers are read: its form, and the hash of its rules."""
+        return self.form, self.rules_hash
+
 
 class Ours(msgspec.Struct, gc=False, rename={"envelope": KEY}):
     """The meta of a task."""
@@ -210,19 +215,20 @@ def within(counts: "Ints") -> "Ints":
     return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def by_screen(of: "Ints", places: "Ints", sizes: "Ints") -> tuple["Ints", "npt.NDArray[np.bool_]"]:
+def by_screen(counts: "Ints", places: "Ints", sizes: "Ints") -> tuple["Ints", "npt.NDArray[np.bool_]"]:
     """The order of marks by answer and by position, and which answers mark each card once at most, on their screens.
 
-    of, places: the answer that each mark belongs to, and the position that it marks.
+    counts: the marks of each answer. places: the position that each marks.
     """
     import numpy as np
 
-    inside, marks, total = places < sizes[of], np.arange(len(of)), int(sizes.sum())
-    cells = np.where(inside, (np.cumsum(sizes) - sizes)[of] + places, total)
+    inside, marks, total = places < np.repeat(sizes, counts), np.arange(len(places)), int(sizes.sum())
+    cells = np.where(inside, np.repeat(np.cumsum(sizes) - sizes, counts) + places, total)
     found = np.full(total + 1, -1)
     found[cells] = marks
+    odd = np.flatnonzero(~inside | (found[cells] != marks))
     plain = np.ones(len(sizes), bool)
-    plain[of[~inside | (found[cells] != marks)]] = False
+    plain[np.searchsorted(np.cumsum(counts), odd, side="right")] = False
     found = found[:total]
     return found[found >= 0], plain
 

@@ -59,7 +59,7 @@ def reading(rules: Rules) -> plain.Read:
         places = plain.numbers(plain.PLACES[card] for order, _, _ in orders for card in order)
         counts = plain.numbers(len(order) for order, _, _ in orders)
         of = np.repeat(np.arange(len(orders)), counts)
-        _, usual = plain.by_screen(of, places, answers.sizes)
+        _, usual = plain.by_screen(counts, places, answers.sizes)
         falls = np.flatnonzero((places[1:] < places[:-1]) & (of[1:] == of[:-1]))
         shown = np.ones(len(orders), bool)
         shown[of[falls]] = False

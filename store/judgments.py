@@ -8,6 +8,7 @@ pulls had read, where it came later than it was made. So what is added never cha
 import json
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import repeat
@@ -148,7 +149,8 @@ class Table:
 class Writer:
     """Adds to a table: rows are held back until a part is full, and the bookmark until its data are written.
 
-    known: by annotation_id, kept up to date.
+    Full parts are written one by one on a thread, while more rows are added. Where one could not be written, nothing
+    after it is, and whatever is done next raises what stood against it. known: by annotation_id, kept up to date.
     """
 
     def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
@@ -156,6 +158,8 @@ class Writer:
         self._floor = times.after(table.latest())
         self._rows = Rows(SCHEMA)
         self._cursor: str | None = None
+        self._thread = ThreadPoolExecutor(1, "judgments")
+        self._written: Future[None] | None = None
 
     def add(self, judgments: Sequence[Judgment], *, deleted: bool = False) -> None:
         """A new revision of each annotation among the judgments, whose rows stand together."""
@@ -171,7 +175,7 @@ class Writer:
                     revisions[j.annotation_id] = self.revise(j.annotation_id, j.task_id, j.updated_at, deleted, there)
                 self._rows.add(j, (revisions[j.annotation_id], deleted, self._since(j.updated_at)))
         if len(self._rows) >= _ROWS:
-            self.flush()
+            self._hand_over()
 
     def extend(self, batch: Batch, revisions: Sequence[int], times_: Sequence[str]) -> None:
         """Annotations as columns, each a revision that `revise` gave. The parts are those that `add` would make."""
@@ -188,7 +192,7 @@ class Writer:
             self._rows.extend(batch.slice(0, full))
             batch = batch.slice(full, len(batch))
             if len(self._rows) >= _ROWS:
-                self.flush()
+                self._hand_over()
 
     def begin(self, ids: Sequence[int], tasks: Sequence[int], times_: Sequence[str]) -> bool:
         """Know all these annotations in their first revision from now on; False where one of them was known before."""
@@ -204,12 +208,8 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was added, then the bookmark."""
-        if len(self._rows):
-            self._table.parts.append(self._rows.table())
-            self._rows = Rows(SCHEMA)
-        if self._cursor is not None:
-            self._table.bookmark(self._cursor)
-            self._cursor = None
+        self._hand_over()
+        self._wait()
 
     def revise(
         self, annotation_id: int, task_id: int, updated_at: str, deleted: bool = False, there: bool = True
@@ -219,6 +219,23 @@ class Writer:
         revision = before.revision + 1 if before else 1
         self.known[annotation_id] = Known(task_id, updated_at, revision, deleted, there)
         return revision
+
+    def _hand_over(self) -> None:
+        """Let the thread write what was added, once it has written what came before."""
+        self._wait()
+        if len(self._rows) or self._cursor is not None:
+            self._written = self._thread.submit(self._write, self._rows, self._cursor)
+            self._rows, self._cursor = Rows(SCHEMA), None
+
+    def _wait(self) -> None:
+        if self._written:
+            self._written.result()
+
+    def _write(self, rows: Rows, cursor: str | None) -> None:
+        if len(rows):
+            self._table.parts.append(rows.table())
+        if cursor is not None:
+            self._table.bookmark(cursor)
 
     def _since(self, updated_at: str) -> str:
         return max(self._floor, _time(updated_at))

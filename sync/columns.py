@@ -19,9 +19,7 @@ _SILENT: Key = "", ""
 Mask = npt.NDArray[np.bool_]
 
 
-def read(
-    project: int, tasks: Sequence[plain.Task], readings: Mapping[Key, plain.Read]
-) -> tuple[Batch | None, Mask]:
+def read(project: int, tasks: Sequence[plain.Task], readings: Mapping[Key, plain.Read]) -> tuple[Batch | None, Mask]:
     """What the answers say, in their order, and which tasks could be read; of the others nothing is there.
 
     readings: what reads the answers, by the form and the rules of a task. The annotators are the ids of users.

@@ -6,14 +6,13 @@ order of `candidates` in the stored task decides, and the envelope maps it to do
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from label_configs.cards import Card
 from label_configs.forms import answers, envelope, keys, plain, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Kind, Modality, Mode, Origin, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Kind, Modality, Mode, Pool, Query, Shown, Suggested
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME, Rules
 
 MODE: Mode = "blind"

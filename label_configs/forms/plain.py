@@ -146,8 +146,8 @@ class Coded(NamedTuple):
     words: Sequence[Any]
 
 
-Column = Sequence[Any] | Coded | Any
-"""A value for each place; Any: numbers as an array."""
+Column = Any
+"""A value for each place: a sequence, numbers as an array, or Coded."""
 
 
 class Answers(NamedTuple):
@@ -224,13 +224,12 @@ def by_screen(counts: "Ints", places: "Ints", sizes: "Ints") -> tuple["Ints", "n
 
     inside, marks, total = places < np.repeat(sizes, counts), np.arange(len(places)), int(sizes.sum())
     cells = np.where(inside, np.repeat(np.cumsum(sizes) - sizes, counts) + places, total)
-    found = np.full(total + 1, -1)
-    found[cells] = marks
-    odd = np.flatnonzero(~inside | (found[cells] != marks))
+    last = np.full(total + 1, -1)
+    last[cells] = marks
+    odd = np.flatnonzero(~inside | (last[cells] != marks))
     plain = np.ones(len(sizes), bool)
     plain[np.searchsorted(np.cumsum(counts), odd, side="right")] = False
-    found = found[:total]
-    return found[found >= 0], plain
+    return last[:-1][last[:-1] >= 0], plain
 
 
 @lru_cache(maxsize=1_000)

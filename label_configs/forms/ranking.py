@@ -63,7 +63,10 @@ def reading(rules: Rules) -> plain.Read:
         falls = np.flatnonzero((places[1:] < places[:-1]) & (of[1:] == of[:-1]))
         shown = np.ones(len(orders), bool)
         shown[of[falls]] = False
-        told = [_framed(origin, bool(as_shown), checked) for (_, origin, checked), as_shown in zip(orders, shown, strict=True)]
+        told = [
+            _framed(origin, bool(as_shown), checked)
+            for (_, origin, checked), as_shown in zip(orders, shown, strict=True)
+        ]
         counts = np.where(usual, counts, 0)
         places, ranks = places[usual[of]], plain.within(counts) + 1
         each = {"value": list(map(str, ranks.tolist())), "position": places, "rank": ranks}

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
-from store.rows import SCHEMA, Batch, Rows
+from store.rows import DISTINCT, SCHEMA, Batch, Rows
 
 __all__ = ["FORGOTTEN", "SCHEMA", "Known", "Table", "Writer"]
 
@@ -143,7 +143,7 @@ class Table:
     @property
     def parts(self) -> Parts:
         """The files that hold it."""
-        return Parts(self.folder, SCHEMA)
+        return Parts(self.folder, SCHEMA, DISTINCT)
 
 
 class Writer:

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +23,7 @@ from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
 from store.rows import DISTINCT, SCHEMA, Batch, Rows
+from store.states import Known, States
 
 __all__ = ["FORGOTTEN", "SCHEMA", "Known", "Table", "Writer"]
 
@@ -35,19 +35,6 @@ _LATE = 60.0
 _ROWS = 50_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [field.name for field in fields(Judgment)]
-
-
-class Known(NamedTuple):
-    """What the table holds of one annotation: its task, its state in Label Studio, and how often it was revised.
-
-    deleted: nothing of it stands. there: as far as the table knows Label Studio still has it.
-    """
-
-    task_id: int
-    updated_at: str
-    revision: int
-    deleted: bool
-    there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +141,7 @@ class Writer:
     """
 
     def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
-        self.known, self._table = known, table
+        self.known, self._table = States(known), table
         self._floor = times.after(table.latest())
         self._rows = Rows(SCHEMA)
         self._cursor: str | None = None
@@ -177,13 +164,13 @@ class Writer:
         if len(self._rows) >= _ROWS:
             self._hand_over()
 
-    def extend(self, batch: Batch, revisions: Sequence[int], times_: Sequence[str]) -> None:
+    def extend(self, batch: Batch, revisions: Sequence[int]) -> None:
         """Annotations as columns, each a revision that `revise` gave. The parts are those that `add` would make."""
-        floor = self._floor
+        times_ = batch.heads["updated_at"]
         history = {
             "revision": pa.array(revisions, SCHEMA.field("revision").type),
             "deleted": pa.repeat(False, len(batch)),
-            "since": pa.array([max(floor, one) for one in times_], pa.string()),
+            "since": pc.if_else(pc.less(times_, self._floor), self._floor, times_),
         }
         batch = Batch({**batch.heads, **history}, batch.counts, batch.each)
         while len(batch):
@@ -193,14 +180,6 @@ class Writer:
             batch = batch.slice(full, len(batch))
             if len(self._rows) >= _ROWS:
                 self._hand_over()
-
-    def begin(self, ids: Sequence[int], tasks: Sequence[int], times_: Sequence[str]) -> bool:
-        """Know all these annotations in their first revision from now on; False where one of them was known before."""
-        if len(set(ids)) < len(ids) or not self.known.keys().isdisjoint(ids):
-            return False
-        first = map(Known, tasks, times_, repeat(1), repeat(False), repeat(True))
-        self.known.update(zip(ids, first, strict=False))
-        return True
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor there as soon as all that was added is written."""

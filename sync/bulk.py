@@ -5,11 +5,12 @@ not given, or not to be understood, comes back as it is, for a Reader.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -78,36 +79,38 @@ class Bulk:
             return self._told(stretches)
 
     def _told(self, stretches: Sequence[Stretch]) -> Told:
-        end, contents, found = stretches[0].start, list[tuple[bytearray, bool]](), list[plain.Task | None]()
+        told, contents, found = Told(stretches[0].start), list[_Content](), list[plain.Task | None]()
         with self._path.open("rb") as file:
             for stretch in stretches:
-                content = stretch.content(file)
-                tasks = _tasks(content, stretch.lines)
+                content = _Content(stretch.content(file), stretch.lines)
+                tasks = content.tasks()
                 if not tasks:
+                    told.whole = False
                     break
-                contents.append((content, stretch.lines))
+                contents.append(content)
                 found += tasks
-                end = stretch.end + 1
-        return self._columns(Told(end, len(found), whole=len(contents) == len(stretches)), found, contents)
+                told.end = stretch.end + 1
+        told.count = len(found)
+        usual = [task for task in found if task and self._plain(task)]
+        told.batch, read = columns.read(self._project, usual, self._readings)
+        whole = {id(task) for task, one in zip(usual, read, strict=True) if one}
+        if self._heads or len(whole) < len(found):
+            told.tasks = list(self._tasks(found, whole, contents))
+        return told
 
-    def _columns(
-        self, told: Told, found: Sequence[plain.Task | None], contents: Sequence[tuple[bytearray, bool]]
-    ) -> Told:
-        tasks = [task for task in found if task and self._plain(task)]
-        told.batch, read = columns.read(self._project, tasks, self._readings)
-        if not self._heads and len(tasks) == len(found) and read.all():
-            return told
-        left = {id(task) for task in found} - {id(task) for task, whole in zip(tasks, read, strict=True) if whole}
-        raw = [one for content, lines in contents for one in _raw(content, lines)] if left else []
+    def _tasks(
+        self, found: Sequence[plain.Task | None], whole: Container[int], contents: Iterable["_Content"]
+    ) -> Iterator[Head | Left]:
+        """See Told. whole: the identities of those that were read."""
+        raw: Iterator[Buffer] = chain.from_iterable(content.raw() for content in contents)
         annotations = 0
-        for place, task in enumerate(found):
-            if task is None or id(task) in left:
-                told.tasks.append(Left(place, annotations, bytes(raw[place])))
+        for place, (task, content) in enumerate(zip(found, raw, strict=True)):
+            if task is None or id(task) not in whole:
+                yield Left(place, annotations, bytes(content))
                 continue
             if self._heads:
-                told.tasks.append(_head(task, annotations))
+                yield _head(task, annotations)
             annotations += len(task.annotations)
-        return told
 
     def _plain(self, task: plain.Task) -> bool:
         """Whether its answers may be read by a form's reading."""
@@ -134,16 +137,26 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _tasks(content: bytearray, lines: bool) -> Sequence[plain.Task | None]:
-    """The tasks, None for one of another shape; none at all for what is no array."""
-    try:
-        return _ONE.decode_lines(content) if lines else _MANY.decode(content)
-    except _BROKEN:
-        pass
-    try:
-        return [_task(one) for one in _raw(content, lines)]
-    except _BROKEN:
-        return []
+class _Content(NamedTuple):
+    """What stands in a stretch. lines: it is lines, not an array."""
+
+    found: bytearray
+    lines: bool
+
+    def tasks(self) -> Sequence[plain.Task | None]:
+        """The tasks, None for one of another shape; none at all for what is no array."""
+        try:
+            return _ONE.decode_lines(self.found) if self.lines else _MANY.decode(self.found)
+        except _BROKEN:
+            pass
+        try:
+            return [_task(one) for one in self.raw()]
+        except _BROKEN:
+            return []
+
+    def raw(self) -> Sequence[Buffer]:
+        """Each task as JSON."""
+        return [one for one in self.found.split(b"\n") if one.strip()] if self.lines else _RAW.decode(self.found)
 
 
 def _task(content: Buffer) -> plain.Task | None:
@@ -151,11 +164,6 @@ def _task(content: Buffer) -> plain.Task | None:
         return _ONE.decode(content)
     except _BROKEN:
         return None
-
-
-def _raw(content: bytearray, lines: bool) -> Sequence[Buffer]:
-    """Each task as JSON."""
-    return [one for one in content.split(b"\n") if one.strip()] if lines else _RAW.decode(content)
 
 
 def _head(task: plain.Task, first: int) -> Head:

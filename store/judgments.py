@@ -32,7 +32,7 @@ FORGOTTEN = "forgotten"
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
 _LATE = 60.0
 """Seconds by which a change may become visible after the time that it bears."""
-_ROWS = 50_000
+_ROWS = 100_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [field.name for field in fields(Judgment)]
 

@@ -88,10 +88,10 @@ class Bulk:
                     told.whole = False
                     break
                 contents.append(content)
-                found += tasks
+                found += [task if task and self._usual(task) else None for task in tasks]
                 told.end = stretch.end + 1
         told.count = len(found)
-        usual = [task for task in found if task and self._plain(task)]
+        usual = [task for task in found if task]
         told.batch, read = columns.read(self._project, usual, self._readings)
         whole = {id(task) for task, one in zip(usual, read, strict=True) if one}
         if self._heads or len(whole) < len(found):
@@ -112,7 +112,7 @@ class Bulk:
                 yield _head(task, annotations)
             annotations += len(task.annotations)
 
-    def _plain(self, task: plain.Task) -> bool:
+    def _usual(self, task: plain.Task) -> bool:
         """Whether its answers may be read by a form's reading."""
         if task.project is not UNSET and task.project != self._project:
             return False

@@ -27,7 +27,7 @@ _TOGETHER = 4_000_000
 """Bytes that are read into one batch."""
 _MOST, _AHEAD = 3, 3
 """Helpers: this process writes what they read, and more would wait for it. And batches for each that may wait."""
-_WORTH = 400_000_000
+_WORTH = 100_000_000
 """Bytes of a file from which the start of another process pays."""
 _START = """
 import json, sys

@@ -1,6 +1,6 @@
 """Records as columns: Parquet parts with a fixed schema."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,21 +14,21 @@ def table(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Table:
     return pa.table({name: [row[name] for row in rows] for name in schema.names}, schema=schema)
 
 
-def write(data: pa.Table, path: Path, *, plain: bool = False) -> None:
+def write(data: pa.Table, path: Path, *, plain: bool = False, distinct: Collection[str] = ()) -> None:
     """Write one part atomically; the same rows give the same bytes.
 
     plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any; for those who
-    read parts whole, without statistics, and with dictionaries for text alone.
+    read parts whole, without statistics, and with dictionaries for text alone, but for what is distinct in most rows.
     """
     with files.replacing(path) as temporary:
-        text = [field.name for field in data.schema if plain and not pa.types.is_primitive(field.type)]
+        text = [field.name for field in data.schema if not pa.types.is_primitive(field.type)]
         pq.write_table(
             data,
             temporary,
             compression="zstd",
             store_schema=not plain,
             write_statistics=not plain,
-            use_dictionary=text if plain else True,
+            use_dictionary=[name for name in text if name not in distinct] if plain else True,
         )
 
 

@@ -8,11 +8,11 @@ pulls had read, where it came later than it was made. So what is added never cha
 import json
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 from label_configs.records import Block, Judgment
 from store import files, times
 from store.parts import Parts
-from store.rows import SCHEMA, Batch, Rows
+from store.rows import DISTINCT, SCHEMA, Batch, Rows
+from store.states import Known, States
 
 __all__ = ["FORGOTTEN", "SCHEMA", "Known", "Table", "Writer"]
 
@@ -31,22 +32,9 @@ FORGOTTEN = "forgotten"
 _HEAD = ["annotation_id", "task_id", "updated_at", "revision", "deleted", "value"]
 _LATE = 60.0
 """Seconds by which a change may become visible after the time that it bears."""
-_ROWS = 50_000
+_ROWS = 100_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [field.name for field in fields(Judgment)]
-
-
-class Known(NamedTuple):
-    """What the table holds of one annotation: its task, its state in Label Studio, and how often it was revised.
-
-    deleted: nothing of it stands. there: as far as the table knows Label Studio still has it.
-    """
-
-    task_id: int
-    updated_at: str
-    revision: int
-    deleted: bool
-    there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +130,23 @@ class Table:
     @property
     def parts(self) -> Parts:
         """The files that hold it."""
-        return Parts(self.folder, SCHEMA)
+        return Parts(self.folder, SCHEMA, DISTINCT)
 
 
 class Writer:
     """Adds to a table: rows are held back until a part is full, and the bookmark until its data are written.
 
-    known: by annotation_id, kept up to date.
+    Full parts are written one by one on a thread, while more rows are added. Where one could not be written, nothing
+    after it is, and whatever is done next raises what stood against it. known: by annotation_id, kept up to date.
     """
 
     def __init__(self, table: Table, known: MutableMapping[int, Known]) -> None:
-        self.known, self._table = known, table
+        self.known, self._table = States(known), table
         self._floor = times.after(table.latest())
         self._rows = Rows(SCHEMA)
         self._cursor: str | None = None
+        self._thread = ThreadPoolExecutor(1, "judgments")
+        self._written: Future[None] | None = None
 
     def add(self, judgments: Sequence[Judgment], *, deleted: bool = False) -> None:
         """A new revision of each annotation among the judgments, whose rows stand together."""
@@ -171,15 +162,15 @@ class Writer:
                     revisions[j.annotation_id] = self.revise(j.annotation_id, j.task_id, j.updated_at, deleted, there)
                 self._rows.add(j, (revisions[j.annotation_id], deleted, self._since(j.updated_at)))
         if len(self._rows) >= _ROWS:
-            self.flush()
+            self._hand_over()
 
-    def extend(self, batch: Batch, revisions: Sequence[int], times_: Sequence[str]) -> None:
+    def extend(self, batch: Batch, revisions: Sequence[int]) -> None:
         """Annotations as columns, each a revision that `revise` gave. The parts are those that `add` would make."""
-        floor = self._floor
+        times_ = batch.heads["updated_at"]
         history = {
             "revision": pa.array(revisions, SCHEMA.field("revision").type),
             "deleted": pa.repeat(False, len(batch)),
-            "since": pa.array([max(floor, one) for one in times_], pa.string()),
+            "since": pc.if_else(pc.less(times_, self._floor), self._floor, times_),
         }
         batch = Batch({**batch.heads, **history}, batch.counts, batch.each)
         while len(batch):
@@ -188,15 +179,7 @@ class Writer:
             self._rows.extend(batch.slice(0, full))
             batch = batch.slice(full, len(batch))
             if len(self._rows) >= _ROWS:
-                self.flush()
-
-    def begin(self, ids: Sequence[int], tasks: Sequence[int], times_: Sequence[str]) -> bool:
-        """Know all these annotations in their first revision from now on; False where one of them was known before."""
-        if len(set(ids)) < len(ids) or not self.known.keys().isdisjoint(ids):
-            return False
-        first = map(Known, tasks, times_, repeat(1), repeat(False), repeat(True))
-        self.known.update(zip(ids, first, strict=False))
-        return True
+                self._hand_over()
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor there as soon as all that was added is written."""
@@ -204,12 +187,8 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was added, then the bookmark."""
-        if len(self._rows):
-            self._table.parts.append(self._rows.table())
-            self._rows = Rows(SCHEMA)
-        if self._cursor is not None:
-            self._table.bookmark(self._cursor)
-            self._cursor = None
+        self._hand_over()
+        self._wait()
 
     def revise(
         self, annotation_id: int, task_id: int, updated_at: str, deleted: bool = False, there: bool = True
@@ -219,6 +198,23 @@ class Writer:
         revision = before.revision + 1 if before else 1
         self.known[annotation_id] = Known(task_id, updated_at, revision, deleted, there)
         return revision
+
+    def _hand_over(self) -> None:
+        """Let the thread write what was added, once it has written what came before."""
+        self._wait()
+        if len(self._rows) or self._cursor is not None:
+            self._written = self._thread.submit(self._write, self._rows, self._cursor)
+            self._rows, self._cursor = Rows(SCHEMA), None
+
+    def _wait(self) -> None:
+        if self._written:
+            self._written.result()
+
+    def _write(self, rows: Rows, cursor: str | None) -> None:
+        if len(rows):
+            self._table.parts.append(rows.table())
+        if cursor is not None:
+            self._table.bookmark(cursor)
 
     def _since(self, updated_at: str) -> str:
         return max(self._floor, _time(updated_at))

@@ -28,10 +28,11 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a folder; whoever writes holds a lock of their own."""
+    """The parts of a folder; whoever writes holds a lock of their own. distinct: see `columns.write`."""
 
     folder: Path
     schema: pa.Schema
+    distinct: frozenset[str] = frozenset()
 
     def listed(self) -> list[Part]:
         """The files that count; what another one holds as well is left out."""
@@ -65,7 +66,7 @@ class Parts:
     def append(self, rows: pa.Table) -> None:
         """Add one part."""
         number = max((part.last for part in self.listed()), default=0) + 1
-        columns.write(rows, self._path(number, number), plain=True)
+        self._write(rows, self._path(number, number))
 
     def rewrite(self, change: Callable[[pa.Table], pa.Table | None]) -> int:
         """Replace each part by what `change` makes of it, unless that is None. Returns how many were replaced."""
@@ -74,7 +75,7 @@ class Parts:
         for part in self.listed():
             fresh = change(columns.read([part.path], self.schema))
             if fresh is not None:
-                columns.write(fresh, part.path, plain=True)
+                self._write(fresh, part.path)
                 changed += 1
         return changed
 
@@ -87,7 +88,7 @@ class Parts:
             tail.insert(0, part)
         if len(tail) >= _MANY:
             whole = columns.read([part.path for part in tail], self.schema)
-            columns.write(whole, self._path(tail[0].first, tail[-1].last), plain=True)
+            self._write(whole, self._path(tail[0].first, tail[-1].last))
         self._sweep()
 
     def _sweep(self) -> None:
@@ -96,6 +97,9 @@ class Parts:
         for path in self.folder.glob("*.parquet*"):
             if path not in kept:
                 path.unlink(missing_ok=True)
+
+    def _write(self, rows: pa.Table, path: Path) -> None:
+        columns.write(rows, path, plain=True, distinct=self.distinct)
 
     def _path(self, first: int, last: int) -> Path:
         return self.folder / f"{first:06d}-{last:06d}.parquet"

@@ -40,12 +40,15 @@ _JUDGMENT = [
     ("untouched", pa.bool_()),
 ]
 SCHEMA = pa.schema([*_JUDGMENT, ("revision", pa.int32()), ("deleted", pa.bool_()), ("since", pa.string())])
+DISTINCT = frozenset({"doc_id"})
+"""Text that differs in most rows: it is quicker written as it is."""
 Counts = npt.NDArray[np.int64]
 _FIELDS = tuple(field.name for field in fields(Judgment))
 _PLACE = {name: place for place, name in enumerate(_FIELDS)}
 _HISTORY = ("revision", "deleted", "since")
 _HEAD, _WHOLE = itemgetter(*_FIELDS), attrgetter(*_FIELDS)
-_DEFAULT = {field.name: None if field.default is MISSING else field.default for field in fields(Judgment)}
+DEFAULTS = {field.name: None if field.default is MISSING else field.default for field in fields(Judgment)}
+"""The fields of a judgment, each with what it is where nothing is said."""
 
 
 class Batch(NamedTuple):
@@ -81,6 +84,16 @@ class Batch(NamedTuple):
             {name: array.slice(before, within) for name, array in self.each.items()},
         )
 
+    @classmethod
+    def joined(cls, batches: Sequence["Batch"]) -> "Batch":
+        """The groups of all of them."""
+        if len(batches) == 1:
+            return batches[0]
+        wide = {name for one in batches for name in one.each}
+        heads = {name: _joined(one.heads[name] for one in batches) for name in batches[0].heads if name not in wide}
+        each = {name: _joined(one.whole(name) for one in batches) for name in SCHEMA.names if name in wide}
+        return cls(heads, np.concatenate([one.counts for one in batches]), each)
+
     def packed(self) -> tuple[bytes, bytes, bytes]:
         """As bytes, for another process."""
         return _packed(self.heads), self.counts.tobytes(), _packed(self.each)
@@ -114,7 +127,7 @@ class Rows:
         if isinstance(judgments, Judgment):
             self._add(_WHOLE(judgments), 1, {}, history)
         else:
-            self._add(_HEAD({**_DEFAULT, **judgments.same}), len(judgments), judgments.each, history)
+            self._add(_HEAD({**DEFAULTS, **judgments.same}), len(judgments), judgments.each, history)
 
     def extend(self, batch: Batch) -> None:
         """Add what is columns already."""
@@ -125,13 +138,7 @@ class Rows:
     def batch(self) -> Batch:
         """All of them."""
         self._close()
-        together = self._batches
-        if len(together) == 1:
-            return together[0]
-        wide = {name for one in together for name in one.each}
-        heads = {name: _joined(one.heads[name] for one in together) for name in together[0].heads if name not in wide}
-        each = {name: _joined(one.whole(name) for one in together) for name in self._schema.names if name in wide}
-        return Batch(heads, np.concatenate([one.counts for one in together]), each)
+        return Batch.joined(self._batches)
 
     def table(self) -> pa.Table:
         """All of them, as they are written. Text that repeats is kept once: it costs less to write."""
@@ -184,8 +191,8 @@ def _joined(arrays: Iterable[pa.Array]) -> pa.Array:
 
 
 def _short(name: str, array: pa.Array) -> pa.Array:
-    """Text as a dictionary; that of documents differs nearly everywhere, and is quicker written as it is."""
-    return array.dictionary_encode() if pa.types.is_string(array.type) and name != "doc_id" else array
+    """Text that repeats as a dictionary."""
+    return array.dictionary_encode() if pa.types.is_string(array.type) and name not in DISTINCT else array
 
 
 def _packed(columns: Mapping[str, pa.Array]) -> bytes:

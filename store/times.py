@@ -13,8 +13,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def stamp(time: datetime | str) -> str:
     """A time in UTC with all six digits of its fraction; one without a zone is in UTC. Raises ValueError."""
-    if isinstance(time, str) and _WRITTEN.fullmatch(time):
-        datetime.fromisoformat(time)
+    if isinstance(time, str) and is_stamp(time):
         return time
     moment = datetime.fromisoformat(time) if isinstance(time, str) else time
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -22,6 +21,17 @@ def stamp(time: datetime | str) -> str:
         return aware.astimezone(UTC).strftime(TIME)
     except OverflowError as error:
         raise ValueError(f"{time} is no time") from error
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a time is written as `stamp` writes it."""
+    if not _WRITTEN.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def now() -> str:

@@ -5,20 +5,20 @@ not given, or not to be understood, comes back as it is, for a Reader.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
 from label_configs.forms import READINGS, plain
-from label_configs.records import Block
-from store import times
 from store.json_array import Stretch
-from store.rows import SCHEMA, Batch, Rows
+from store.rows import Batch
+from sync import columns
 
 if TYPE_CHECKING:
     from store.mappings import RulesOf
@@ -71,7 +71,7 @@ class Bulk:
 
     def __init__(self, path: Path, project: int, rules_of: "RulesOf", heads: bool) -> None:
         self._path, self._project, self._rules_of, self._heads = path, project, rules_of, heads
-        self._readings: dict[tuple[str, str], plain.Read | None] = {}
+        self._readings: dict[columns.Key, plain.Read] = {}
 
     def read(self, stretches: Sequence[Stretch]) -> Told:
         """What they say, up to the first that does not parse."""
@@ -79,55 +79,50 @@ class Bulk:
             return self._told(stretches)
 
     def _told(self, stretches: Sequence[Stretch]) -> Told:
-        told, rows = Told(stretches[0].start), Rows(SCHEMA)
-        annotations = 0
+        told, contents, found = Told(stretches[0].start), list[_Content](), list[plain.Task | None]()
         with self._path.open("rb") as file:
             for stretch in stretches:
-                content = stretch.content(file)
-                tasks = _tasks(content, stretch.lines)
+                content = _Content(stretch.content(file), stretch.lines)
+                tasks = content.tasks()
                 if not tasks:
                     told.whole = False
                     break
-                raw: Sequence[Buffer] = ()
-                for place, task in enumerate(tasks):
-                    blocks = self._blocks(task)
-                    if blocks is None:
-                        raw = raw or _raw(content, stretch.lines)
-                        told.tasks.append(Left(told.count + place, annotations, bytes(raw[place])))
-                        continue
-                    for block in blocks:
-                        rows.add(block)
-                    if self._heads and task:
-                        told.tasks.append(_head(task, annotations))
-                    annotations += len(blocks)
-                told.count += len(tasks)
+                contents.append(content)
+                found += [task if task and self._usual(task) else None for task in tasks]
                 told.end = stretch.end + 1
-        told.batch = rows.batch() if len(rows) else None
+        told.count = len(found)
+        usual = [task for task in found if task]
+        told.batch, read = columns.read(self._project, usual, self._readings)
+        whole = {id(task) for task, one in zip(usual, read, strict=True) if one}
+        if self._heads or len(whole) < len(found):
+            told.tasks = list(self._tasks(found, whole, contents))
         return told
 
-    def _blocks(self, task: plain.Task | None) -> list[Block] | None:
-        """What the annotations of a task say; None where one of them is for a Reader."""
-        if task is None or task.project not in (UNSET, self._project):
-            return None
-        screen, read = plain.screen(task), self._reading(task.meta.envelope)
-        if screen is None or read is None:
-            return None
-        found: list[Block] = []
-        for one in task.annotations:
-            user = one.completed_by
-            annotator = str(user if isinstance(user, int) else user.id)
-            block = plain.block(self._project, task, one, annotator, screen, read)
-            if block is None or not _stamped(one.updated_at):
-                return None
-            found.append(block)
-        return found
+    def _tasks(
+        self, found: Sequence[plain.Task | None], whole: Container[int], contents: Iterable["_Content"]
+    ) -> Iterator[Head | Left]:
+        """See Told. whole: the identities of those that were read."""
+        raw: Iterator[Buffer] = chain.from_iterable(content.raw() for content in contents)
+        annotations = 0
+        for place, (task, content) in enumerate(zip(found, raw, strict=True)):
+            if task is None or id(task) not in whole:
+                yield Left(place, annotations, bytes(content))
+                continue
+            if self._heads:
+                yield _head(task, annotations)
+            annotations += len(task.annotations)
 
-    def _reading(self, envelope: plain.Envelope) -> plain.Read | None:
-        key = envelope.form, envelope.rules_hash
-        read = self._readings.get(key)
-        if read is None and key[0] in READINGS and (rules := self._rules_of(key[1])):
-            read = self._readings[key] = READINGS[key[0]](rules)
-        return read
+    def _usual(self, task: plain.Task) -> bool:
+        """Whether its answers may be read by a form's reading."""
+        if task.project is not UNSET and task.project != self._project:
+            return False
+        return plain.as_pushed(task) and self._readable(task.meta.envelope.key)
+
+    def _readable(self, key: columns.Key) -> bool:
+        form, rules_hash = key
+        if key not in self._readings and form in READINGS and (rules := self._rules_of(rules_hash)):
+            self._readings[key] = READINGS[form](rules)
+        return key in self._readings
 
 
 @contextmanager
@@ -142,16 +137,26 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _tasks(content: bytearray, lines: bool) -> Sequence[plain.Task | None]:
-    """The tasks, None for one of another shape; none at all for what is no array."""
-    try:
-        return _ONE.decode_lines(content) if lines else _MANY.decode(content)
-    except _BROKEN:
-        pass
-    try:
-        return [_task(one) for one in _raw(content, lines)]
-    except _BROKEN:
-        return []
+class _Content(NamedTuple):
+    """What stands in a stretch. lines: it is lines, not an array."""
+
+    found: bytearray
+    lines: bool
+
+    def tasks(self) -> Sequence[plain.Task | None]:
+        """The tasks, None for one of another shape; none at all for what is no array."""
+        try:
+            return _ONE.decode_lines(self.found) if self.lines else _MANY.decode(self.found)
+        except _BROKEN:
+            pass
+        try:
+            return [_task(one) for one in self.raw()]
+        except _BROKEN:
+            return []
+
+    def raw(self) -> Sequence[Buffer]:
+        """Each task as JSON."""
+        return [one for one in self.found.split(b"\n") if one.strip()] if self.lines else _RAW.decode(self.found)
 
 
 def _task(content: Buffer) -> plain.Task | None:
@@ -161,21 +166,8 @@ def _task(content: Buffer) -> plain.Task | None:
         return None
 
 
-def _raw(content: bytearray, lines: bool) -> Sequence[Buffer]:
-    """Each task as JSON."""
-    return [one for one in content.split(b"\n") if one.strip()] if lines else _RAW.decode(content)
-
-
 def _head(task: plain.Task, first: int) -> Head:
     there = len(task.annotations)
     counted = task.total_annotations, task.cancelled_annotations
     whole = all(isinstance(n, int) for n in counted) and sum(counted) == there
     return Head(task.id, first, first + there, whole, task.updated_at)
-
-
-def _stamped(time: str) -> bool:
-    """Whether a time is written as all are."""
-    try:
-        return times.stamp(time) == time
-    except ValueError:
-        return False

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
@@ -24,11 +23,11 @@ from store.mappings import RulesOf
 from sync.bulk import Bulk, Told
 from sync.helper import Begin, Job, Packed, receive, send
 
-_TOGETHER = 30
-"""Stretches that are read into one batch."""
+_TOGETHER = 4_000_000
+"""Bytes that are read into one batch."""
 _MOST, _AHEAD = 3, 3
 """Helpers: this process writes what they read, and more would wait for it. And batches for each that may wait."""
-_WORTH = 20_000_000
+_WORTH = 100_000_000
 """Bytes of a file from which the start of another process pays."""
 _START = """
 import json, sys
@@ -76,8 +75,14 @@ def many(path: Path) -> int:
 
 
 def _groups(path: Path) -> Iterator[list[Stretch]]:
-    stretches = json_array.stretches(path)
-    while group := list(islice(stretches, _TOGETHER)):
+    group, size = list[Stretch](), 0
+    for stretch in json_array.stretches(path):
+        group.append(stretch)
+        size += stretch.end - stretch.start
+        if size >= _TOGETHER:
+            yield group
+            group, size = [], 0
+    if group:
         yield group
 
 

@@ -83,15 +83,17 @@ class Reader:
 
     def batch(self, batch: Batch) -> None:
         """Add annotations that were read many at a time; their annotators are still the ids of users."""
-        names = pa.array([self.name(one) for one in batch.heads["annotator"].to_pylist()], pa.string())
+        users = batch.heads["annotator"].dictionary_encode()
+        names = pa.array(map(self.name, users.dictionary.to_pylist()), pa.string()).take(users.indices)
         batch = Batch({**batch.heads, "annotator": names}, batch.counts, batch.each)
-        ids, tasks, times_ = (batch.heads[name].to_pylist() for name in ("annotation_id", "task_id", "updated_at"))
-        if self.writer.begin(ids, tasks, times_):
-            self.pulled.new += len(ids)
-            self.writer.extend(batch, [1] * len(ids), times_)
+        ids, tasks, times_ = (batch.heads[name] for name in ("annotation_id", "task_id", "updated_at"))
+        if self.writer.known.begin(ids.to_numpy(), tasks.to_numpy(), times_):
+            self.pulled.new += len(batch)
+            self.writer.extend(batch, [1] * len(batch))
             return
         kept, revisions = [], []
-        for n, (annotation_id, task_id, updated_at) in enumerate(zip(ids, tasks, times_, strict=True)):
+        rows = zip(ids.to_pylist(), tasks.to_pylist(), times_.to_pylist(), strict=True)
+        for n, (annotation_id, task_id, updated_at) in enumerate(rows):
             before = self.writer.known.get(annotation_id)
             if before and self._stands(before, updated_at):
                 self.pulled.unchanged += 1
@@ -101,7 +103,7 @@ class Reader:
             revisions.append(self.writer.revise(annotation_id, task_id, updated_at))
             kept.append(n)
         if kept:
-            self.writer.extend(batch.take(np.array(kept)), revisions, [times_[n] for n in kept])
+            self.writer.extend(batch.take(np.array(kept)), revisions)
 
     def gone(self, task_id: int, there: Iterable[int], held: Iterable[int], seen: str) -> None:
         """Mark deleted what the table holds of a task and Label Studio does not. seen: when that was."""

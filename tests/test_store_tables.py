@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from label_configs.records import Candidate, Item, Judgment, Modality, Pool, Query, ScoredDoc
-from store import columns, pools
-from store.judgments import Known, Table
+from store import columns, judgments, pools
+from store.judgments import Known, Table, Writer
 from store.pools import Fitting
 from store.settings import Project
 
@@ -288,6 +288,22 @@ def test_the_order_of_revisions_holds_past_the_tenth_part(table: Table) -> None:
         table.append([replace(GRADE, value=str(n))], known)
     assert [j.value for j in table.current()] == ["11"]
     assert table.known()[9].revision == 12
+
+
+def test_after_a_part_that_could_not_be_written_nothing_is(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgments, "_ROWS", 1)
+    writer = Writer(table, {})
+    table.folder.parent.mkdir(parents=True)
+    table.folder.write_text("a file where the folder belongs")
+    writer.add([GRADE])
+    with pytest.raises(OSError, match=r"exists|directory"):
+        writer.flush()
+    table.folder.unlink()
+    writer.bookmark("2026-11-22T10:00:00.000000Z")
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"exists|directory"):
+            writer.flush()
+    assert not table.folder.exists()
 
 
 def test_the_cursor_is_the_last_bookmark(table: Table) -> None:

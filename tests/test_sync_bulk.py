@@ -153,7 +153,7 @@ def test_what_people_answer_most_leaves_nothing_to_read_one_by_one(name: str, tm
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stretches and parts so small that there are many."""
     monkeypatch.setattr(json_array, "AHEAD", 9_000)
-    monkeypatch.setattr(crew, "_TOGETHER", 3)
+    monkeypatch.setattr(crew, "_TOGETHER", 20_000)
     monkeypatch.setattr(judgments, "_ROWS", 70)
 
 

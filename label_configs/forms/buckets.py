@@ -4,6 +4,7 @@ Every tag in it is documented for the community edition. A card that was not pla
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from label_configs.cards import Card
@@ -51,21 +52,41 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
 
 
 def reading(rules: Rules) -> plain.Read:
-    """One region, each card once, in buckets that there are; see `plain.Read`."""
-    known = _known(rules)
+    """One region, each card once, in buckets that there are; see `plain.Said`."""
+    import numpy as np
 
-    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
-        region = regions[0]
-        lists = region.value.ranker
-        if len(regions) > 1 or region.from_name != "buckets" or not lists or not lists.keys() <= known:
-            return None
-        try:
-            found = _told(lists, screen.places, screen.docs)
-        except KeyError:
-            return None
-        return found and (found[0], {**found[1], "origin": region.source})
+    names = sorted(_known(rules))
+    codes = {name: code for code, name in enumerate(names)}
+
+    def read(answers: plain.Answers) -> plain.Said:
+        lists = [_lists(one.result) for one in answers.annotations]
+        buckets = list(chain.from_iterable(map(dict.values, lists)))
+        lengths, each_has = plain.numbers(map(len, buckets)), plain.numbers(map(len, lists))
+        named = plain.numbers(codes.get(name, -1) for name in chain.from_iterable(lists))
+        places = plain.numbers(map(plain.PLACES.__getitem__, chain.from_iterable(buckets)))
+        bucket_of = np.repeat(np.arange(len(lists)), each_has)
+        counts = np.bincount(bucket_of, lengths, len(lists)).astype(np.int64)
+        order, usual = plain.by_screen(counts, places, answers.sizes)
+        usual[bucket_of[named < 0]] = False
+        code, of = np.repeat(named, lengths)[order], np.repeat(np.arange(len(lists)), counts)[order]
+        told = usual[of] & (code != codes[ranked.UNPLACED])
+        order, code, of = order[told], code[told], of[told]
+        each = {
+            "kind": plain.Coded((code == codes[CANT_JUDGE]).astype(np.int64), ("grade", "flag")),
+            "value": plain.Coded(code, names),
+            "position": places[order],
+            "rank": plain.within(lengths)[order] + 1,
+        }
+        same = {"origin": plain.sources(one.result[0] for one in answers.annotations)}
+        return plain.Said(np.bincount(of, minlength=len(lists)), each, same)
 
     return read
+
+
+def _lists(regions: Sequence[plain.Region]) -> dict[str, list[str]]:
+    """The cards by bucket; none where it is no plain answer."""
+    plainly = len(regions) == 1 and regions[0].from_name == "buckets"
+    return (regions[0].value.ranker or {}) if plainly else {}
 
 
 def _known(rules: Rules) -> frozenset[str]:
@@ -91,35 +112,24 @@ class _Buckets:
         self._placed = lists
 
     def judgments(self, said: Speak) -> Sequence[Judgment]:
-        docs = self._task.docs
-        found = _told(self._placed or {}, range(len(docs)), docs)
-        if found is None:
-            return []
-        each, same = found
-        return said.block(each, **same, origin=self._origin)
+        each = _told(self._placed or {}, self._task.docs)
+        return said.block(each, origin=self._origin) if each["value"] else []
 
 
-def _told(lists: Mapping[str, Sequence[Any]], places: Any, docs: Sequence[str]) -> plain.Said | None:
-    """What the buckets say of each card, in the order of the screen; None where none was placed, or one stands twice.
-
-    places: the position of what stands in the lists.
-    """
-    values, ranks = [ranked.UNPLACED] * len(docs), [0] * len(docs)
-    for bucket, cards in lists.items():
-        for rank, card in enumerate(cards, 1):
-            place = places[card]
-            values[place] = bucket
-            ranks[place] = rank
-    if sum(map(len, lists.values())) > len(docs) - ranks.count(0):
-        return None
-    positions: Sequence[int] = range(len(docs))
-    if ranked.UNPLACED in values:
-        positions = [n for n, value in enumerate(values) if value != ranked.UNPLACED]
-        values, ranks = [values[n] for n in positions], [ranks[n] for n in positions]
-        docs = [docs[n] for n in positions]
-    if not values:
-        return None
-    each: dict[str, Sequence[Any]] = {"value": values, "doc_id": docs, "position": positions, "rank": ranks}
-    if CANT_JUDGE not in values:
-        return each, {"kind": "grade"}
-    return {**each, "kind": ["flag" if value == CANT_JUDGE else "grade" for value in values]}, {}
+def _told(lists: Mapping[str, Sequence[int]], docs: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """What the buckets say of each card, in the order of the screen."""
+    placed = {
+        place: (bucket, rank)
+        for bucket, places in lists.items()
+        if bucket != ranked.UNPLACED
+        for rank, place in enumerate(places, 1)
+    }
+    positions = sorted(placed)
+    values = [placed[n][0] for n in positions]
+    return {
+        "kind": ["flag" if value == CANT_JUDGE else "grade" for value in values],
+        "value": values,
+        "doc_id": [docs[n] for n in positions],
+        "position": positions,
+        "rank": [placed[n][1] for n in positions],
+    }

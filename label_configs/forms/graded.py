@@ -6,18 +6,20 @@ order of `candidates` in the stored task decides, and the envelope maps it to do
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from label_configs.cards import Card
 from label_configs.forms import answers, envelope, keys, plain, template
 from label_configs.forms.answers import Region, Speak
 from label_configs.forms.envelope import Annotation, Decoded, Filled, Task
-from label_configs.records import Judgment, Kind, Modality, Mode, Origin, Pool, Query, Shown, Suggested
+from label_configs.records import Judgment, Kind, Modality, Mode, Pool, Query, Shown, Suggested
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_LABEL, CANT_JUDGE_NAME, Rules
 
 MODE: Mode = "blind"
 _CONTROL = re.compile(r"(?P<asked>rel|reasons|dissonance)_(?P<position>0|[1-9]\d{0,3})", re.ASCII)
+
+_CARDS = {f"rel_{n}": n for n in plain.PLACES.values()}
+"""The control of each card's grade, and its position."""
 
 
 def xml(rules: Rules, query: Modality, candidates: Shown) -> str:
@@ -53,34 +55,39 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
 
 
 def reading(rules: Rules) -> plain.Read:
-    """Grades alone, one a card, as choices; see `plain.Read`."""
-    known = _grades(rules)
+    """Grades alone, one a card, as choices; see `plain.Said`."""
+    import numpy as np
 
-    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
-        controls = _controls(len(screen.docs))
-        marks: dict[int, tuple[str, Origin]] = {}
-        for region in regions:
-            position, choices = controls.get(region.from_name), region.value.choices
-            if position is None or position in marks or not choices or len(choices) > 1 or choices[0] not in known:
-                return None
-            marks[position] = known[choices[0]], region.source
-        positions = sorted(marks)
-        each: dict[str, Sequence[Any]] = {
-            "kind": [_kind(marks[position][0]) for position in positions],
-            "value": [marks[position][0] for position in positions],
-            "doc_id": [screen.docs[position] for position in positions],
-            "position": positions,
-            "origin": [marks[position][1] for position in positions],
+    known = _grades(rules)
+    values = list(dict.fromkeys(known.values()))
+    codes = {stored: values.index(value) for stored, value in known.items()}
+    kinds: list[Kind] = [_kind(value) for value in values]
+
+    def read(answers: plain.Answers) -> plain.Said:
+        regions = [region for one in answers.annotations for region in one.result]
+        counts = plain.numbers(len(one.result) for one in answers.annotations)
+        of = np.repeat(np.arange(len(counts)), counts)
+        places = plain.numbers(_CARDS.get(region.from_name, len(_CARDS)) for region in regions)
+        code = plain.numbers(codes.get(_choice(region), -1) for region in regions)
+        order, usual = plain.by_screen(counts, places, answers.sizes)
+        usual[of[code < 0]] = False
+        order = order[usual[of[order]]]
+        origins = plain.sources(regions)
+        each = {
+            "kind": plain.Coded(code[order], kinds),
+            "value": plain.Coded(code[order], values),
+            "position": places[order],
+            "origin": [origins[n] for n in order],
         }
-        return each, {}
+        return plain.Said(np.bincount(of[order], minlength=len(answers.sizes)), each, {})
 
     return read
 
 
-@lru_cache(maxsize=100)
-def _controls(size: int) -> Mapping[str, int]:
-    """The control of each card's grade, and its position."""
-    return {f"rel_{n}": n for n in range(min(size, 10_000))}
+def _choice(region: plain.Region) -> str:
+    """The one answer; nothing where it is no plain one."""
+    choices = region.value.choices
+    return choices[0] if choices and len(choices) == 1 else ""
 
 
 def _kind(value: str) -> Kind:

@@ -55,20 +55,37 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
 
 
 def reading(rules: Rules) -> plain.Read:
-    """One region with one choice between two candidates; see `plain.Read`."""
+    """One region with one choice between two candidates; see `plain.Said`."""
+    import numpy as np
 
-    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
-        region, ids = regions[0], list(screen.places)
-        choices = region.value.choices
-        if len(regions) > 1 or region.from_name != "pick" or len(ids) != len(_SIDES) or not choices:
-            return None
-        picked = _known(ids).get(choices[0])
-        if picked is None or len(choices) > 1:
-            return None
-        told = _told(picked, ids, screen.docs)
-        return {"value": [told.pop("value")]}, {**told, "origin": region.source}
+    ids = [envelope.opaque(n) for n in range(len(_SIDES))]
+    answers_ = [*ids, *_LABELS]
+    codes = {stored: answers_.index(answer) for stored, answer in _known(ids).items()}
+
+    def read(answers: plain.Answers) -> plain.Said:
+        picked = plain.numbers(codes.get(_choice(one.result), -1) for one in answers.annotations)
+        usual = (picked >= 0) & (answers.sizes == len(_SIDES))
+        picked = picked[usual]
+        first = (picked == 1).astype(np.int64)
+        each = {
+            "value": plain.Coded(np.maximum(picked - 1, 0), (BETTER, *_LABELS)),
+            "position": first,
+            "side": plain.Coded(first, _SIDES),
+        }
+        same = {
+            "kind": plain.always("preference", len(usual)),
+            "origin": plain.sources(one.result[0] for one in answers.annotations),
+        }
+        return plain.Said(usual.astype(np.int64), each, same, others=1 - first)
 
     return read
+
+
+def _choice(regions: Sequence[plain.Region]) -> str:
+    """What was picked; nothing where it is no plain answer."""
+    choices = regions[0].value.choices
+    plainly = len(regions) == 1 and regions[0].from_name == "pick" and choices and len(choices) == 1
+    return choices[0] if plainly and choices else ""
 
 
 def _known(ids: Sequence[str]) -> dict[str, str]:

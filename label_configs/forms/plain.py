@@ -1,18 +1,32 @@
-"""Tasks and answers of the shape that nearly all have, typed, so that they are read many at a time.
+"""Tasks and answers of the shape that nearly all have, typed, so that many are read at a time, as columns.
 
 What this reads means what `Form.judgments` says of it, to the last field: tests hold the two equal on arbitrary tasks.
 Whatever is of another shape in any way is not read here at all, and no problem is told here: that is the other's part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from label_configs.forms.envelope import KEY, VERSION, opaque
-from label_configs.records import Block, Origin
+from label_configs.records import Origin
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+
+PLACES: Mapping[str, int] = {opaque(n): n for n in range(1_000)}
+"""The ids that `envelope.tasks` gives to the cards of a screen, and their positions."""
+if TYPE_CHECKING:
+    Card = str
+else:
+    Card = Literal[tuple(PLACES)]
+    """One of these ids: the parser looks it up instead of making a new text."""
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -23,7 +37,7 @@ Seconds = Annotated[float, Meta(gt=-1e12, lt=1e12)]
 class Candidate(msgspec.Struct, gc=False):
     """What stands on the screen at one position."""
 
-    id: Word
+    id: Card
 
 
 class Data(msgspec.Struct, gc=False):
@@ -42,7 +56,12 @@ class Envelope(msgspec.Struct, gc=False):
     form: Word
     round: Small
     part: Small
-    docs: dict[str, Word]
+    docs: dict[Card, Word]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What says how its answers are read: its form, and the hash of its rules."""
+        return self.form, self.rules_hash
 
 
 class Ours(msgspec.Struct, gc=False, rename={"envelope": KEY}):
@@ -54,7 +73,7 @@ class Ours(msgspec.Struct, gc=False, rename={"envelope": KEY}):
 class Value(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The answer of a Ranker or of a Choices."""
 
-    ranker: dict[str, list[str]] | UnsetType = UNSET
+    ranker: dict[str, list[Card]] | UnsetType = UNSET
     choices: list[str] | UnsetType = UNSET
 
 
@@ -120,57 +139,99 @@ class Task(msgspec.Struct, gc=False):
     cancelled_annotations: Any = None
 
 
-class Screen(NamedTuple):
-    """docs: doc_id at each position. places: the position of each opaque id."""
+class Coded(NamedTuple):
+    """A column in which few words repeat: which of them stands in each place."""
 
-    docs: Sequence[str]
-    places: Mapping[str, int]
-
-
-Said = tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]
-"""What an annotation says: by field a value for each judgment, and what all have in common."""
-Read = Callable[[Screen, Sequence[Region]], Said | None]
-"""Reads the regions of an annotation; None where it is for `Form.judgments` to read."""
+    codes: "Ints"
+    words: Sequence[Any]
 
 
-def screen(task: Task) -> Screen | None:
-    """What was on the screen; None where envelope and candidates do not plainly agree."""
-    ids, docs = [one.id for one in task.data.candidates], task.meta.envelope.docs
-    if ids != list(docs):
-        return None
-    usual, places = _usual(len(ids))
-    return Screen(list(docs.values()), places if usual == ids else {c: n for n, c in enumerate(ids)})
+Column = Any
+"""A value for each place: a sequence, numbers as an array, or Coded."""
 
 
-def block(project: int, task: Task, annotation: Annotation, annotator: str, screen: Screen, read: Read) -> Block | None:
-    """The judgments of one annotation, at least one; None where it is for `Form.judgments` to read."""
-    envelope, regions = task.meta.envelope, annotation.result
-    frame = {
-        "annotator": annotator,
-        "project": project,
-        "task_id": task.id,
-        "query_id": task.data.query_id,
-        "rules_hash": envelope.rules_hash,
-        "pool_id": envelope.pool_id,
-        "form": envelope.form,
-        "round": envelope.round,
-        "annotation_id": annotation.id,
-        "updated_at": annotation.updated_at,
-        "lead_time": annotation.lead_time,
-    }
-    if annotation.was_cancelled or not regions:
-        flag = "skipped" if annotation.was_cancelled else "empty"
-        return Block({**frame, "kind": "flag", "doc_id": "", "position": -1}, {"value": (flag,)})
-    said = read(screen, regions)
-    if said is None:
-        return None
-    each, same = said
-    frame["untouched"] = regions[0].untouched if len(regions) == 1 else all(one.untouched for one in regions)
-    return Block({**frame, **same}, each)
+class Answers(NamedTuple):
+    """Answers to one form under the same rules, each of one region or more. sizes: the cards on the screen of each."""
+
+    annotations: Sequence[Annotation]
+    sizes: "Ints"
 
 
-@lru_cache(maxsize=100)
-def _usual(size: int) -> tuple[list[str], Mapping[str, int]]:
-    """The ids that `envelope.tasks` gives, and their positions."""
-    ids = [opaque(n) for n in range(size)]
-    return ids, {c: n for n, c in enumerate(ids)}
+class Said(NamedTuple):
+    """What answers say.
+
+    counts: how many judgments each answer is; 0 where it is for `Form.judgments` to read. each: by field, a value for
+    each judgment, `position` among them. same: by field, a value for each answer. others: the position of what
+    `other_doc_id` names.
+    """
+
+    counts: "Ints"
+    each: Mapping[str, Column]
+    same: Mapping[str, Column]
+    others: "Ints | None" = None
+
+
+Read = Callable[[Answers], Said]
+
+
+def as_pushed(task: Task) -> bool:
+    """Whether the cards of a task stand under the usual ids in the usual order, in its data and in its envelope."""
+    docs = task.meta.envelope.docs
+    ids = _usual(len(docs))
+    return ids == list(docs) and ids == [one.id for one in task.data.candidates]
+
+
+def sources(regions: Iterable[Region]) -> list[Origin]:
+    """See `answers.origin`."""
+    return [one.source if one.origin == "prediction" else one.origin or "manual" for one in regions]
+
+
+def untouched(annotations: Iterable[Annotation]) -> list[bool]:
+    """Of each, whether a prediction gave all of it, and nobody changed it."""
+    return [
+        bool(one.result) and one.result[0].origin == "prediction" and all(region.untouched for region in one.result)
+        for one in annotations
+    ]
+
+
+def always(word: object, size: int) -> Coded:
+    """The same in each place."""
+    import numpy as np
+
+    return Coded(np.zeros(size, np.int64), [word])
+
+
+def numbers(found: Iterable[int]) -> "Ints":
+    """As an array."""
+    import numpy as np
+
+    return np.fromiter(found, np.int64)
+
+
+def within(counts: "Ints") -> "Ints":
+    """0, 1, 2 … for each of the counts."""
+    import numpy as np
+
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def by_screen(counts: "Ints", places: "Ints", sizes: "Ints") -> tuple["Ints", "npt.NDArray[np.bool_]"]:
+    """The order of marks by answer and by position, and which answers mark each card once at most, on their screens.
+
+    counts: the marks of each answer. places: the position that each marks.
+    """
+    import numpy as np
+
+    inside, marks, total = places < np.repeat(sizes, counts), np.arange(len(places)), int(sizes.sum())
+    cells = np.where(inside, np.repeat(np.cumsum(sizes) - sizes, counts) + places, total)
+    last = np.full(total + 1, -1)
+    last[cells] = marks
+    odd = np.flatnonzero(~inside | (last[cells] != marks))
+    plain = np.ones(len(sizes), bool)
+    plain[np.searchsorted(np.cumsum(counts), odd, side="right")] = False
+    return last[:-1][last[:-1] >= 0], plain
+
+
+@lru_cache(maxsize=1_000)
+def _usual(size: int) -> list[str]:
+    return list(PLACES)[:size]

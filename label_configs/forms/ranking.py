@@ -51,25 +51,45 @@ def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str
 
 
 def reading(rules: Rules) -> plain.Read:
-    """One order, each card once, confirmed or not; see `plain.Read`."""
+    """One order, each card once, confirmed or not; see `plain.Said`."""
+    import numpy as np
 
-    def read(screen: plain.Screen, regions: Sequence[plain.Region]) -> plain.Said | None:
-        named = {region.from_name: region.value for region in regions}
-        if len(named) < len(regions) or not named.keys() <= {"ranking", "checked"} or "ranking" not in named:
-            return None
-        lists = named["ranking"].ranker
-        confirmed = named["checked"].choices if "checked" in named else []
-        if not lists or lists.keys() != {"ranking"} or not isinstance(confirmed, list):
-            return None
-        order = [screen.places.get(one, -1) for one in lists["ranking"]]
-        if not order or -1 in order or len(set(order)) < len(order):
-            return None
-        if "checked" in named and (len(confirmed) != 1 or confirmed[0] not in _CONFIRMED):
-            return None
-        (region,) = (one for one in regions if one.from_name == "ranking")
-        return _told(order, screen.docs, region.source, "checked" in named)
+    def read(answers: plain.Answers) -> plain.Said:
+        orders = [_order(one.result) for one in answers.annotations]
+        places = plain.numbers(plain.PLACES[card] for order, _, _ in orders for card in order)
+        counts = plain.numbers(len(order) for order, _, _ in orders)
+        of = np.repeat(np.arange(len(orders)), counts)
+        _, usual = plain.by_screen(counts, places, answers.sizes)
+        falls = np.flatnonzero((places[1:] < places[:-1]) & (of[1:] == of[:-1]))
+        shown = np.ones(len(orders), bool)
+        shown[of[falls]] = False
+        told = [
+            _framed(origin, bool(as_shown), checked)
+            for (_, origin, checked), as_shown in zip(orders, shown, strict=True)
+        ]
+        counts = np.where(usual, counts, 0)
+        places, ranks = places[usual[of]], plain.within(counts) + 1
+        each = {"value": list(map(str, ranks.tolist())), "position": places, "rank": ranks}
+        same = {"kind": plain.always("ranking", len(orders)), **{name: [one[name] for one in told] for name in told[0]}}
+        return plain.Said(counts, each, same)
 
     return read
+
+
+def _order(regions: Sequence[plain.Region]) -> tuple[Sequence[str], Origin, bool]:
+    """The cards in order, who gave it, whether it was confirmed; no cards where it is no plain answer."""
+    named = {region.from_name: region for region in regions}
+    nothing: tuple[Sequence[str], Origin, bool] = (), "manual", False
+    if len(named) < len(regions) or not named.keys() <= {"ranking", "checked"} or "ranking" not in named:
+        return nothing
+    checked, lists = named.get("checked"), named["ranking"].value.ranker
+    if checked and (not checked.value.choices or len(checked.value.choices) > 1):
+        return nothing
+    if checked and checked.value.choices and checked.value.choices[0] not in _CONFIRMED:
+        return nothing
+    if not lists or lists.keys() != {"ranking"}:
+        return nothing
+    return lists["ranking"], named["ranking"].source, bool(checked)
 
 
 class _Ranking:
@@ -96,19 +116,22 @@ class _Ranking:
 
     def judgments(self, said: Speak) -> Sequence[Judgment]:
         order = self._order or []
-        each, same = _told(order, self._task.docs, self._origin, self._checked)
-        return said.block(each, **same) if order else []
+        same = _framed(self._origin, order == sorted(order), self._checked)
+        return said.block(_told(order, self._task.docs), kind="ranking", **same) if order else []
 
 
-def _told(order: Sequence[int], docs: Sequence[str], origin: Origin, checked: bool) -> plain.Said:
+def _told(order: Sequence[int], docs: Sequence[str]) -> dict[str, Sequence[Any]]:
     """What an order of positions says, the best first."""
     ranks = range(1, len(order) + 1)
-    each: dict[str, Sequence[Any]] = {
+    return {
         "value": [str(rank) for rank in ranks],
         "doc_id": [docs[position] for position in order],
         "position": order,
         "rank": ranks,
     }
-    as_shown = origin == "prediction" or (origin == "manual" and list(order) == sorted(order))
-    flags = () if checked else (UNCHECKED,)
-    return each, {"kind": "ranking", "flags": flags, "origin": origin, "untouched": as_shown}
+
+
+def _framed(origin: Origin, as_shown: bool, checked: bool) -> dict[str, Any]:
+    """What an order is, by who gave it, whether it is that of the screen, and whether it was confirmed."""
+    untouched = origin == "prediction" or (origin == "manual" and as_shown)
+    return {"flags": () if checked else (UNCHECKED,), "origin": origin, "untouched": untouched}

@@ -1,19 +1,23 @@
 """The XML templates that lie beside the forms, filled from the rules."""
 
 from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from label_configs.forms import keys
 from label_configs.records import Modality, Shown
 from label_configs.rules import CANT_JUDGE, CANT_JUDGE_NAME, Rules
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _ROOM = {"text": "460px", "image": "570px", "audio": "600px", "video": "690px"}  # height that cards cannot have
 _CONSTANTS = {"ROOM": _ROOM, "IDX": "{{idx}}", "CANT_JUDGE": CANT_JUDGE, "CANT_JUDGE_NAME": CANT_JUDGE_NAME}
 
 
 @cache
-def _template(name: str) -> Template:
+def _template(name: str) -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     loader = PackageLoader("label_configs", "forms")
     templates = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -121,9 +121,16 @@ class Dataset:
         """Items that look the same as another; see `splits.twins`."""
         return splits.twins(self.items, self.pools)
 
+    @cached_property
+    def named(self) -> dict[str, str]:
+        """How data sets name a medium, by its URI: filled as media are read, so that each is hashed once."""
+        return {}
+
     def split(self, query_id: str) -> Split:
         """The split that a query belongs to, for ever."""
-        return splits.split(self.queries[query_id], self.settings.splits, self.frozen)
+        if (found := self._splits.get(query_id)) is None:
+            found = self._splits[query_id] = splits.split(self.queries[query_id], self.settings.splits, self.frozen)
+        return found
 
     def may_train(self, query_id: str, doc_id: str) -> bool:
         """Whether a pair may reach training, whatever was said of it: it measures neither annotators nor pools, and its
@@ -146,6 +153,10 @@ class Dataset:
         """Whether a positive holds in another than the literal sense for most who answered."""
         about = self.said.get((r.query_id, r.doc_id))
         return r.grade in self.rules.positive and about is not None and about.dissonant
+
+    @cached_property
+    def _splits(self) -> dict[str, Split]:
+        return {}
 
     @cached_property
     def _held(self) -> Mapping[Split, frozenset[str]]:

@@ -14,6 +14,8 @@ from store.settings import Splits
 
 Split = Literal["train", "dev", "test"]
 NAMES: tuple[Split, ...] = ("train", "dev", "test")
+TRAINED: tuple[Split, ...] = ("train", "dev")
+"""The splits that training sees; the test split stays for evaluation."""
 
 
 class Frozen(NamedTuple):

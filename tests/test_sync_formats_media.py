@@ -32,7 +32,7 @@ from sync.formats import (
     vlm2vec,
     wds_negatives,
 )
-from sync.formats.samples import samples
+from sync.formats.samples import samples, width
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
 RED, ORANGE, BLUE, GREEN = (255, 0, 0), (255, 165, 0), (0, 0, 255), (0, 128, 0)
@@ -130,7 +130,8 @@ def test_any_title_comes_back_in_one_line(data: Dataset, tmp_path: Path, said: l
 def test_ids_grade_and_confidence_stand_in_columns_of_their_own(data: Dataset, tmp_path: Path) -> None:
     openclip_csv.write(data, tmp_path)
     header, first, *_ = (tmp_path / "train.tsv").read_text().splitlines()
-    assert header.split("\t") == ["filepath", "title", "query_id", "doc_id", "grade", "confidence", "rules_hash"]
+    about = ["query_id", "doc_id", "grade", "weight", "confidence", "reasons", "rules_hash"]
+    assert header.split("\t") == ["filepath", "title", *about]
     assert first.split("\t")[1:5] == ["something red", "q1", "d1", "3"]
 
 
@@ -265,13 +266,13 @@ def test_every_sample_has_as_many_negatives_and_all_are_used(data: Dataset, tmp_
     uneven = judged(
         data, {"a": {"p": 3, "x": 0, "y": 0}, "b": {"p": 3, "r": 2, "v": 0, "w": 0, "x": 0, "y": 0, "z": 0}}
     )
-    read = [(s.query.query_id, s.positive.doc_id, [r.doc_id for r in s.negatives]) for s in samples(uneven, "train")]
-    assert read == [
-        ("a", "p", ["x", "y"]),
-        ("b", "p", ["v", "w"]),
-        ("b", "r", ["x", "y"]),
-        ("b", "p", ["z", "v"]),
+    made = samples(uneven, "train", width(uneven))
+    assert [(s.query.query_id, s.positive.doc_id, [r.doc_id for r in s.negatives]) for s in made] == [
+        ("a", "p", ["x", "y", "x", "y", "x"]),
+        ("b", "p", ["v", "w", "x", "y", "z"]),
+        ("b", "r", ["v", "w", "x", "y", "z"]),
     ]
+    assert width(with_export(uneven, negatives=2)) == 2
 
 
 GRADES = st.dictionaries(st.sampled_from([f"d{n}" for n in range(9)]), st.sampled_from(RULES.values), min_size=1)
@@ -280,7 +281,8 @@ GRADES = st.dictionaries(st.sampled_from([f"d{n}" for n in range(9)]), st.sample
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=st.dictionaries(st.sampled_from("abc"), GRADES, min_size=1))
 def test_only_what_people_called_negative_is_a_negative(data: Dataset, given: dict[str, dict[str, int]]) -> None:
-    made = list(samples(judged(data, given), "train"))
+    world = judged(data, given)
+    made = list(samples(world, "train", width(world)))
     assert len({len(s.negatives) for s in made}) <= 1
     for q, grades in given.items():
         mine = [s for s in made if s.query.query_id == q]
@@ -364,7 +366,8 @@ def test_a_text_has_one_sentid_and_a_sentence_says_whose_it_is(data: Dataset, tm
     assert [image["sentids"] for image in images] == [[0]] * 3
     sentence = {"raw": "something red", "tokens": ["something", "red"], "imgid": 0, "sentid": 0}
     about = {"query_id": "q1", "doc_id": "d1", "grade": 3, "rules_hash": RULES.hash}
-    assert images[0]["sentences"] == [{**sentence, **about}]
+    (found,) = images[0]["sentences"]
+    assert {name: found[name] for name in (*sentence, *about)} == {**sentence, **about}
 
 
 @pytest.mark.parametrize(("shares", "name"), [("dev = 1\ntest = 0", "val"), ("dev = 0\ntest = 1", "test")])

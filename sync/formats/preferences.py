@@ -18,7 +18,7 @@ from label_configs.records import Judgment, Query
 from sync.dataset import Dataset
 from sync.formats import base, parquet, rows
 from sync.formats.rows import Row
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 _LABELS: Mapping[str, parquet.Kind] = {"said": "text", "margin": "float"}
 Compared = Mapping[str, Mapping[tuple[str, str], Counter[str]]]
@@ -38,7 +38,7 @@ class Preference(NamedTuple):
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; what measures annotators and pools is in neither."""
     compared = comparisons(data.judgments)
-    for split in rows.TRAINED:
+    for split in TRAINED:
         made = partial(_rows, data, split, compared)
         rows.write(data, folder, split, ("prompt", "chosen", "rejected"), _LABELS, made)
 

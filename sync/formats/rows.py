@@ -13,8 +13,6 @@ from sync.splits import Split
 
 Cell = Query | Item | Sequence[Item]
 """What a column of media or texts holds: a record, or a list of them."""
-TRAINED: Sequence[Split] = ("train", "dev")
-"""The splits that training sees; the test split stays for evaluation."""
 
 
 class Row(NamedTuple):

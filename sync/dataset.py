@@ -20,6 +20,7 @@ from sync.consensus import Consensus, Votes, consensus, grades
 from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
+from sync.votes import people
 
 UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 """Roles whose pairs never reach training: they measure annotators and pools."""
@@ -71,6 +72,13 @@ class Dataset:
         return grades(self.judgments, self.rules, self.settings.consensus.models)
 
     @cached_property
+    def spoken(self) -> list[Judgment]:
+        """The judgments of people, judges too: without those of models, which data sets take for nobody's word."""
+        given = [*self.judgments, *self.verdicts]
+        who = set(people(given, self.settings.consensus.models)["annotator"].unique().to_pylist())
+        return [j for j in given if j.annotator in who]
+
+    @cached_property
     def answers(self) -> list[Answer]:
         """The answers to gold among the judgments."""
         return answers(self.judgments, self.pools, self.gold, self.rules)
@@ -109,7 +117,7 @@ class Dataset:
     @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
         """By pair what people said beside its grade, judges too."""
-        return said([*self.judgments, *self.verdicts], self.rules)
+        return said(self.spoken, self.rules)
 
     @cached_property
     def apart(self) -> list[Relevance]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from label_configs.records import Item, Modality, Query, Relevance
 from sync.dataset import Dataset
-from sync.formats import base, media, parquet
+from sync.formats import base, media, parquet, told
 from sync.splits import Split
 
 Cell = Query | Item | Sequence[Item]
@@ -49,12 +49,11 @@ def about(data: Dataset, r: Relevance, name: str = "") -> dict[str, object]:
 
     name: `positive_`, where a row holds more items than one.
     """
-    told = data.said.get((r.query_id, r.doc_id))
     return {
         f"{name or 'doc_'}id": r.doc_id,
         f"{name}grade": r.grade,
         f"{name}source": data.candidates[r.query_id, r.doc_id].source,
-        f"{name}reasons": dict(sorted(told.reasons.items())) if told else {},
+        f"{name}reasons": told.counted(r.query_id, r.doc_id, data),
     }
 
 

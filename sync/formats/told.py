@@ -32,6 +32,12 @@ def reasons(r: Relevance, data: Dataset) -> list[str]:
     return sorted(said.reasons, key=lambda code: (-said.reasons[code], code)) if said else []
 
 
+def counted(query_id: str, doc_id: str, data: Dataset) -> dict[str, int]:
+    """How many annotators named each reason of a pair."""
+    said = data.said.get((query_id, doc_id))
+    return dict(sorted(said.reasons.items())) if said else {}
+
+
 def reason(r: Relevance, data: Dataset) -> str:
     """The same in one text, for tables whose readers infer what a column holds."""
     return ", ".join(reasons(r, data))

@@ -130,6 +130,12 @@ class Dataset:
         return splits.twins(self.items, self.pools)
 
     @cached_property
+    def gains(self) -> tuple[float, ...]:
+        """Each grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
+        low, high = min(self.rules.values), max(self.rules.values)
+        return tuple(round((grade - low) / (high - low), 4) if high > low else 1.0 for grade in self.rules.values)
+
+    @cached_property
     def named(self) -> dict[str, str]:
         """How data sets name a medium, by its URI: filled as media are read, so that each is hashed once."""
         return {}

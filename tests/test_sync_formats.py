@@ -294,6 +294,7 @@ def test_a_new_export_replaces_the_old_as_a_whole(data: Dataset, tmp_path: Path)
     (out / "beir" / "stale.txt").write_text("from an earlier version")
     paths = export(data, ["beir", "beir"], out)
     assert [p.relative_to(out).as_posix() for p in paths] == [
+        "beir/README.md",
         "beir/corpus.jsonl",
         "beir/qrels/train.tsv",
         "beir/queries.jsonl",
@@ -313,7 +314,8 @@ def test_a_format_that_fails_leaves_what_stood_there(
         (folder / "qrels.txt").write_text("q1 0 d1 3\n")
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("sync.export.FORMATS", {"trec": Format(half, "", "")})
+    for room in ("sync.export", "sync.formats"):
+        monkeypatch.setattr(f"{room}.FORMATS", {"trec": Format(half, "", "")})
     with pytest.raises(OSError, match="disk is full"):
         export(data, ["trec"], out)
     assert contents(out / "trec") == before

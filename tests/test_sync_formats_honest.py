@@ -1,5 +1,9 @@
 """What holds of every format, whatever its files look like: a rule each, asked of all of them."""
 
+import csv
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +12,9 @@ import pytest
 from formats_world import READERS, UNJUDGED, UNTRAINED, VOTES, WHY, Seen, world
 from sync_world import RULES
 
-from sync.formats import FORMATS
+from label_configs.records import Item, Query
+from store.media import Media
+from sync.formats import FORMATS, write
 
 JUDGED = {(q, d) for q, of in VOTES.items() for d in of}
 GRADE = {(q, d): Counter(votes).most_common(1)[0][0] for q, of in VOTES.items() for d, votes in of.items()}
@@ -151,3 +157,78 @@ def test_every_row_says_under_which_rules_it_was_judged(tmp_path: Path, name: st
     FORMATS[name].write(world(name, tmp_path / "world", media="reference"), tmp_path / "out")
     contents = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert any(RULES.hash.encode() in content for content in contents)
+
+
+# media, and whose they are
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"flagembedding"}))
+def test_licences_and_attributions_go_with_every_format(tmp_path: Path, name: str) -> None:
+    data = world(name, tmp_path / "world")
+    write(name, data, tmp_path / "out")
+    assert "license: cc-by-4.0" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    with (tmp_path / "out" / "ATTRIBUTION.tsv").open(encoding="utf-8", newline="") as file:
+        credit = {row["doc_id"]: (row["licence"], row["attribution"]) for row in csv.DictReader(file, delimiter="\t")}
+    assert credit["strong"] == ("CC-BY-4.0", "who made strong")
+    assert ("unjudged" in credit) == FORMATS[name].whole
+    assert {s.doc_id for s in READERS[name](tmp_path / "out") if s.doc_id} <= credit.keys()
+
+
+BESIDE = ("openclip-csv", "karpathy", "interleaved", "clip-text", "moments", "grounding", "dissonance", "vlm2vec")
+"""Formats that copy media into a folder beside."""
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_medium_is_read_and_hashed_once_however_many_rows_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    data = world(name, tmp_path / "world")
+    reads: Counter[str] = Counter()
+    read = Media.read
+
+    def counted(media: Media, record: Item | Query) -> bytes:
+        reads[record.uri] += 1
+        return read(media, record)
+
+    monkeypatch.setattr(Media, "read", counted)
+    FORMATS[name].write(data, tmp_path / "out")
+    assert set(reads.values()) == {1}
+    assert len(list((tmp_path / "out" / "media").iterdir())) == len(reads)
+
+
+@pytest.mark.parametrize("name", [*BESIDE, "pairs", "triplets", "mteb", "tevatron", "colpali"])
+def test_by_reference_the_corpus_own_uris_stand_there_and_nothing_is_copied(tmp_path: Path, name: str) -> None:
+    data = world(name, tmp_path / "world", media="reference")
+    FORMATS[name].write(data, tmp_path / "out")
+    assert not (tmp_path / "out" / "media").exists()
+    uri = data.items["figurative" if name == "dissonance" else "strong"].uri.rpartition("/")[2].encode()
+    assert any(uri in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+
+
+# determinism
+
+ALONE = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+pa.set_cpu_count(int(sys.argv[2])); pa.set_io_thread_count(int(sys.argv[2]))
+from formats_world import world
+from sync.formats import FORMATS, write
+root = Path(sys.argv[1])
+for name in FORMATS:
+    write(name, world(name, root / "worlds" / name), root / "out" / name)
+"""
+
+
+def test_the_same_bytes_come_from_any_number_of_threads_and_any_seed_of_hashes(tmp_path: Path) -> None:
+    folder = Path(__file__).parent
+    runs = []
+    for threads in ("1", "4"):
+        root = tmp_path / threads
+        seeds = {"PYTHONHASHSEED": threads, "OMP_NUM_THREADS": threads, "PYTHONPATH": f"{folder}:{folder.parent}"}
+        command = [sys.executable, "-c", ALONE, str(root), threads]
+        runs.append((root / "out", subprocess.Popen(command, env={**os.environ, **seeds})))
+    assert [process.wait() for _, process in runs] == [0, 0]
+    one, other = ({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} for out, _ in runs)
+    assert one == other
+    assert {path.parts[0] for path in one} == FORMATS.keys()

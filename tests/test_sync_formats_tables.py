@@ -15,7 +15,7 @@ from label_configs.errors import Mendable
 from label_configs.records import Item, Judgment, Query
 from sync.dataset import Dataset, load
 from sync.export import export
-from sync.formats import FORMATS
+from sync.formats import write
 from sync.formats.preferences import comparisons, preferences
 from sync.formats.svmlight import FEATURES
 from sync.splits import Frozen
@@ -44,7 +44,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(data: Dataset, name: str, tmp_path: Path) -> Path:
-    FORMATS[name].write(data, tmp_path / name)
+    write(name, data, tmp_path / name)
     return tmp_path / name
 
 
@@ -193,7 +193,10 @@ def test_flagembeddings_loader_reads_positives_and_verified_negatives(texts: Dat
     assert group[2][0] > 0.9 > 0.1 > group[2][1]
     (row,) = read(out / "train" / "train.jsonl", "json")
     assert (row["pos_ids"], row["neg_ids"]) == (["d1", "d2", "d4"], ["d3"])
-    assert [path.name for path in out.iterdir()] == ["train"]  # a folder is read whole: dev would be trained on
+    assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
+        "train",
+    ]  # a folder is read whole: dev would be trained on
 
 
 def test_texts_alone_go_to_flagembedding(data: Dataset, tmp_path: Path) -> None:
@@ -275,7 +278,7 @@ def test_dev_is_apart_from_train_and_test_is_in_neither(tmp_path: Path, name: st
         world = load(make_workspace(tmp_path / share / "w", candidates="text", settings=settings), "main")
         out = written(world, name, tmp_path / share)
         found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-        assert found - {"corpus.parquet"} == there
+        assert found - {"corpus.parquet", "README.md"} == there
 
 
 # SVMlight
@@ -405,7 +408,7 @@ def test_datasets_reads_prompt_chosen_and_rejected(data: Dataset, tmp_path: Path
 def test_a_project_of_comparisons_alone_has_preferences_and_nothing_else(data: Dataset, tmp_path: Path) -> None:
     world = replace(data, judgments=[compared("q1", "d1", "d2", "ada")])
     paths = export(world, ["preferences"], tmp_path / "out")
-    assert [path.name for path in paths] == ["train.ids.jsonl", "train.parquet"]
+    assert [path.name for path in paths] == ["README.md", "train.ids.jsonl", "train.parquet"]
     with pytest.raises(Mendable, match="no grades yet"):
         export(world, ["preferences", "beir"], tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -58,16 +59,9 @@ def ranking(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
         yield hit.query_id, hit.doc_id, ranks[hit.query_id], hit.score
 
 
-def gain(grade: int, data: Dataset) -> float:
-    """The grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
-    low, high = min(data.rules.values), max(data.rules.values)
-    return round((grade - low) / (high - low), 4) if high > low else 1.0
-
-
 def expected(r: Relevance, data: Dataset) -> float:
     """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
-    total = sum(r.soft) or 1.0
-    return round(sum(p * gain(g, data) for p, g in zip(r.soft, data.rules.values, strict=True)) / total, 4)
+    return round(sum(map(mul, r.soft, data.gains)) / (sum(r.soft) or 1.0), 4)
 
 
 def only_texts(data: Dataset, name: str) -> None:

@@ -1,4 +1,4 @@
-"""MTEB, and the layout of the hub: corpus, queries and qrels in Parquet, media embedded, and the data set card.
+"""MTEB, and the layout of the hub: corpus, queries and qrels in Parquet, media embedded; the card names the tables.
 
 The judged queries, the whole corpus, and grades: of test all, of train and dev what may reach training. A second config
 of the same data, `reranking`, ranks what was judged of each query and nothing else: there, nothing unjudged counts as
@@ -13,7 +13,7 @@ from pathlib import Path
 from label_configs.records import Item, Modality, Query
 from sync import splits
 from sync.dataset import Dataset
-from sync.formats import base, card, media, parquet
+from sync.formats import base, media, parquet
 
 _QRELS: Mapping[str, parquet.Kind] = {"query-id": "text", "corpus-id": "text", "score": "int"}
 Pair = tuple[str, str]
@@ -21,17 +21,14 @@ _RANKED: Mapping[str, parquet.Kind] = {"query-id": "text", "corpus-ids": "texts"
 
 
 def write(data: Dataset, folder: Path) -> None:
-    """Write all tables and the card, whose head tells the loader which table is what."""
+    """Write all tables."""
     _records(data, folder, "corpus", data.items.values())
     _records(data, folder, "queries", [data.queries[query_id] for query_id in base.asked(data)])
-    there = []
     ranks = {(query_id, doc_id): rank for query_id, doc_id, rank, _ in base.ranking(data)}
     for name in splits.NAMES:
         rows = ((r.query_id, r.doc_id, r.grade) for r in base.graded(data, name))
-        if parquet.write(folder / "qrels" / f"{name}.parquet", _QRELS, rows):
-            parquet.write(folder / "top_ranked" / f"{name}.parquet", _RANKED, _ranked(data, name, ranks))
-            there.append(name)
-    card.write(data, folder, _configs(there))
+        parquet.write(folder / "qrels" / f"{name}.parquet", _QRELS, rows)
+        parquet.write(folder / "top_ranked" / f"{name}.parquet", _RANKED, _ranked(data, name, ranks))
 
 
 def _records(data: Dataset, folder: Path, name: str, records: Iterable[Query | Item]) -> None:
@@ -55,14 +52,3 @@ def _ranked(data: Dataset, split: splits.Split, ranks: Mapping[Pair, int]) -> It
     for query_id, rows in groupby(base.graded(data, split), key=lambda r: r.query_id):
         pairs = [(query_id, r.doc_id) for r in rows]
         yield query_id, [d for _, d in sorted(pairs, key=lambda pair: (ranks.get(pair, inf), pair[1]))]
-
-
-def _configs(there: Sequence[str]) -> list[dict[str, object]]:
-    """The tables by the names that the loader has for them, and once more for `reranking`."""
-    plain = [("corpus", ["corpus"]), ("queries", ["queries"]), ("qrels", there)]
-    named = [*((name, name, parts) for name, parts in plain)]
-    named += [(f"reranking-{name}", name, parts) for name, parts in (*plain, ("top_ranked", there))]
-    return [
-        {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
-        for config, name, parts in named
-    ]

@@ -99,4 +99,10 @@ class Leak(NamedTuple):
 
 def counted(leaks: Iterable[Leak]) -> dict[str, int]:
     """Rows left out, by split."""
-    return dict(Counter(leak.split for leak in leaks))
+    return dict(sorted(Counter(leak.split for leak in leaks).items()))
+
+
+def told(leaks: Mapping[str, int]) -> str:
+    """The same in words."""
+    rows = " and ".join(f"{count} of {split}" for split, count in leaks.items())
+    return f"{rows or 'none'}: judged pairs whose item, or one that looks the same, answers a query of a later split"

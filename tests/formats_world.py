@@ -112,13 +112,17 @@ def world(name: str, root: Path, **export: Any) -> Dataset:
 # what files say
 
 
+As = Literal["positive", "negative", "graded"]
+SIDES: Mapping[As, str] = {"positive": "pos", "negative": "neg"}
+
+
 class Seen(NamedTuple):
     """A pair in a file: of which split, as what, and what stands beside it, as far as something does."""
 
     split: str
     query_id: str
     doc_id: str
-    role: Literal["positive", "negative", "graded"]
+    role: As
     grade: int | None = None
     weight: float | None = None
     reasons: frozenset[str] | None = None
@@ -177,9 +181,9 @@ def _ids(folder: Path) -> Iterator[Seen]:
 
 def _of(split: str, row: Mapping[str, Any], weight: float | None) -> Iterator[Seen]:
     at = partial(Seen, split, row["query_id"])
-    for name, role in (("positive_", "positive"), ("negative_", "negative")):
-        if f"{name}id" in row:
-            yield at(row[f"{name}id"], role, row[f"{name}grade"], None, codes(row[f"{name}reasons"]))
+    for role in SIDES:
+        if f"{role}_id" in row:
+            yield at(row[f"{role}_id"], role, row[f"{role}_grade"], None, codes(row[f"{role}_reasons"]))
     for one in row.get("negatives", ()):
         yield at(one["doc_id"], "negative", one["grade"], None, codes(one["reasons"]))
     for one in row.get("docs", [row] if "doc_id" in row else []):
@@ -198,7 +202,7 @@ def _judgments(folder: Path) -> Iterator[Seen]:
             yield Seen("all", row["query_id"], row["doc_id"], "graded", int(row["value"]), None, codes(row["reasons"]))
 
 
-def _pair(split: str, row: Mapping[str, Any], role: Literal["positive", "negative", "graded"] = "positive") -> Seen:
+def _pair(split: str, row: Mapping[str, Any], role: As = "positive") -> Seen:
     weight = row.get("weight")
     return Seen(
         split,
@@ -271,7 +275,7 @@ def _clip_text(folder: Path) -> Iterator[Seen]:
 def _moments(folder: Path) -> Iterator[Seen]:
     for path in sorted(folder.glob("*.pairs.jsonl")):
         for row in lines(path):
-            role: Literal["positive", "negative"] = "negative" if row["start"] is None else "positive"
+            role: As = "negative" if row["start"] is None else "positive"
             yield Seen(path.name.partition(".")[0], row["query_id"], row["doc_id"], role)
 
 
@@ -300,17 +304,17 @@ def _vlm2vec(folder: Path) -> Iterator[Seen]:
 def _flagembedding(folder: Path) -> Iterator[Seen]:
     for path in sorted(folder.glob("*/*.jsonl")):
         for row in lines(path):
-            for side, role in (("pos", "positive"), ("neg", "negative")):
+            for role, side in SIDES.items():
                 told = zip(row[f"{side}_ids"], row[f"{side}_scores"], row[f"{side}_reasons"], strict=True)
-                yield from (Seen(path.stem, row["query_id"], d, role, None, w, codes(why)) for d, w, why in told)  # type: ignore[arg-type]
+                yield from (Seen(path.stem, row["query_id"], d, role, None, w, codes(why)) for d, w, why in told)
 
 
 def _tevatron(folder: Path) -> Iterator[Seen]:
     for path in sorted(folder.glob("*.parquet")):
         for row in pq.read_table(path).to_pylist() if path.stem != "corpus" else []:
-            for side in ("positive", "negative"):
-                told = zip(row[f"{side}_document_ids"], row[f"{side}_reasons"], strict=True)
-                yield from (Seen(path.stem, row["query_id"], d, side, None, None, codes(why)) for d, why in told)  # type: ignore[arg-type]
+            for role in SIDES:
+                told = zip(row[f"{role}_document_ids"], row[f"{role}_reasons"], strict=True)
+                yield from (Seen(path.stem, row["query_id"], d, role, None, None, codes(why)) for d, why in told)
 
 
 READERS: Mapping[str, Read] = {

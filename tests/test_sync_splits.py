@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from sync_world import QUERIES, RULES, grade, make_workspace, pool
+from typer.testing import CliRunner
 
 from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Query
+from ls_retrieval.cli import app
 from store.settings import Splits
+from sync import splits
 from sync.dataset import Dataset, load
+from sync.report import summary
 from sync.splits import Frozen, Leak, counted, held, split, twins
 
 
@@ -109,7 +113,17 @@ def test_an_item_that_answers_a_test_query_is_in_no_row_of_training(data: Datase
         # q2 was judged on d2 and d4, and both answer q1
     }
     assert both.leaks == [Leak("train", "q2", "d2"), Leak("train", "q2", "d4")]
-    assert counted(both.leaks) == {"train": 2}
+    assert counted(both.leaks) == summary(both)["leaks"] == {"train": 2}
+
+
+def test_export_and_report_say_how_much_was_kept_from_training(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n")
+    workspace.frozen.write_text("q1\n")
+    here = ["--workspace", str(tmp_path)]
+    told = "2 of train: judged pairs whose item, or one that looks the same, answers a query of a later split"
+    assert f"Kept from training: {told}.\n" in CliRunner().invoke(app, ["export", *here, "--formats", "trec"]).stderr
+    assert "2 of train" in CliRunner().invoke(app, ["report", *here]).stdout
+    assert splits.told({}).startswith("none: ")
 
 
 def test_so_is_what_looks_the_same(data: Dataset) -> None:

@@ -61,7 +61,8 @@ def ranking(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
 
 def expected(r: Relevance, data: Dataset) -> float:
     """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
-    return round(sum(map(mul, r.soft, data.gains)) / (sum(r.soft) or 1.0), 4)
+    total: float = sum(map(mul, r.soft, data.gains))
+    return round(total / (sum(r.soft) or 1.0), 4)
 
 
 def only_texts(data: Dataset, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from consumers import part
 from sync_world import COLORS, GRADES, QUERIES, agreed, grade, make_workspace
 
 from label_configs.errors import Mendable
@@ -169,34 +170,27 @@ def test_the_card_names_the_tables_for_the_hub(data: Dataset, tmp_path: Path) ->
 # FlagEmbedding
 
 
-def flagembedding_groups(folder: Path, size: int) -> list[tuple[str, list[str], list[float]]]:
-    """What `AbsEmbedderTrainDataset` makes of a folder, first choices for random ones: it reads every JSON of it with
-    datasets, needs lists, and fills a group of one positive and `size - 1` negatives by repeating these.
-    """
-    (path,) = folder.iterdir()
-    assert path.suffix == ".jsonl"
-    groups = []
-    for row in read(path, "json"):
-        assert isinstance(row["pos"], list)
-        assert isinstance(row["neg"], list)
-        times = -(-(size - 1) // len(row["neg"]))
-        passages = row["pos"][:1] + (row["neg"] * times)[: size - 1]
-        scores = row["pos_scores"][:1] + (row["neg_scores"] * times)[: size - 1]
-        groups.append((row["query"], passages, scores))
-    return groups
+def flagembedding_rows(folder: Path, **more: Any) -> Any:
+    """The rows as FlagEmbedding's own data set draws them: a query, a positive with its negatives, their scores."""
+    embedder = "FlagEmbedding.abc.finetune.embedder"
+    arguments = part(f"{embedder}.AbsArguments").AbsEmbedderDataArguments
+    made = arguments(train_data=[str(folder)], cache_path=str(folder.parent / "cache"), **more)
+    return part(f"{embedder}.AbsDataset").AbsEmbedderTrainDataset(made, None)
 
 
-def test_flagembeddings_loader_reads_positives_and_verified_negatives(texts: Dataset, tmp_path: Path) -> None:
+def test_flagembeddings_own_data_set_draws_positives_and_verified_negatives(texts: Dataset, tmp_path: Path) -> None:
     out = written(texts, "flagembedding", tmp_path)
-    (group,) = flagembedding_groups(out / "train", 3)
-    assert group[:2] == (QUERIES["q1"], [TEXT["d1"], TEXT["d3"], TEXT["d3"]])
-    assert group[2][0] > 0.9 > 0.1 > group[2][1]
+    rows = flagembedding_rows(out / "train", train_group_size=3, knowledge_distillation=True)
+    assert len(rows) == 1
+    query, passages, scores = rows[0]
+    assert query == QUERIES["q1"]
+    assert passages[0] in {TEXT[d] for d in ("d1", "d2", "d4")}
+    assert passages[1:] == [TEXT["d3"]] * 2
+    assert scores[0] > 0.6 > 0.1 > scores[1] == scores[2]
+    assert flagembedding_rows(out / "train", train_group_size=2)[0][2] is None  # no distillation, no scores
     (row,) = read(out / "train" / "train.jsonl", "json")
     assert (row["pos_ids"], row["neg_ids"]) == (["d1", "d2", "d4"], ["d3"])
-    assert sorted(path.name for path in out.iterdir()) == [
-        "README.md",
-        "train",
-    ]  # a folder is read whole: dev would be trained on
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "cache", "train"]  # a folder is read whole
 
 
 def test_texts_alone_go_to_flagembedding(data: Dataset, tmp_path: Path) -> None:

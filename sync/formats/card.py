@@ -70,8 +70,8 @@ def _configs(folder: Path) -> list[dict[str, object]]:
     if not there:
         return []
     plain: list[tuple[str, list[str]]] = [("corpus", ["corpus"]), ("queries", ["queries"]), ("qrels", [*there])]
-    named = [*((name, name, parts) for name, parts in plain)]
-    named += [(f"reranking-{name}", name, parts) for name, parts in (*plain, ("top_ranked", [*there]))]
+    named = [(name, name, parts) for name, parts in plain]
+    named += [(f"reranking-{name}", name, parts) for name, parts in [*plain, ("top_ranked", [*there])]]
     return [
         {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
         for config, name, parts in named

@@ -17,6 +17,7 @@ from store.settings import Settings
 from store.workspace import Workspace
 from sync import adjudication, scale, splits
 from sync.consensus import Consensus, Votes, consensus, grades
+from sync.copies import copies
 from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
@@ -126,8 +127,10 @@ class Dataset:
 
     @cached_property
     def twins(self) -> Mapping[str, str]:
-        """Items that look the same as another; see `splits.twins`."""
-        return splits.twins(self.items, self.pools)
+        """Items that look the same as another; see `splits.twins`. Of what was judged or is known, copies count too."""
+        shown = {j.doc_id for j in self.judgments}.union(*(query.positives for query in self.queries.values()))
+        seen = (self.items[doc_id] for doc_id in sorted(shown & self.items.keys()))
+        return splits.twins(self.items, self.pools, copies(seen, self.media))
 
     @cached_property
     def gains(self) -> tuple[float, ...]:

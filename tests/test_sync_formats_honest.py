@@ -183,6 +183,7 @@ def test_a_medium_is_read_and_hashed_once_however_many_rows_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     data = world(name, tmp_path / "world")
+    assert data.twins == {}  # which looks for copies among files of one size
     reads: Counter[str] = Counter()
     read = Media.read
 

@@ -69,9 +69,10 @@ def _configs(folder: Path) -> list[dict[str, object]]:
     there = [name for name in splits.NAMES if (folder / "qrels" / f"{name}.parquet").exists()]
     if not there:
         return []
-    plain: list[tuple[str, list[str]]] = [("corpus", ["corpus"]), ("queries", ["queries"]), ("qrels", [*there])]
-    named = [(name, name, parts) for name, parts in plain]
-    named += [(f"reranking-{name}", name, parts) for name, parts in [*plain, ("top_ranked", [*there])]]
+    tables: dict[str, Sequence[str]] = {"corpus": ["corpus"], "queries": ["queries"], "qrels": there}
+    ranked = {**tables, "top_ranked": there}
+    named = [(name, name, parts) for name, parts in tables.items()]
+    named += [(f"reranking-{name}", name, parts) for name, parts in ranked.items()]
     return [
         {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
         for config, name, parts in named

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from formats_world import MEDIUM, READERS, item, lines, written_ids
 from media_world import moment
@@ -17,6 +18,7 @@ from sync_world import grade, make_workspace
 from webdataset import WebDataset
 
 from label_configs.records import Candidate, Judgment, Modality, Pool, Query, ScoredDoc
+from store.taking import SOURCES, take
 from sync.dataset import Dataset, load
 from sync.formats import FORMATS
 
@@ -296,3 +298,14 @@ def test_nothing_is_written_outside_the_folder_or_under_a_name_that_a_path_gave(
     media = list((out / "media").iterdir()) if (out / "media").exists() else []
     assert all(re.fullmatch(r"[0-9a-f]{32}\.(png|mp4)", path.name) for path in media)
     assert len(media) in (0, len(data.items))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_id_comes_back_into_a_workspace(tmp_path: Path, source: str) -> None:
+    data, out = written(source, tmp_path)
+    workspace = make_workspace(tmp_path / "fresh", labelled=False)
+    for path, ids in ((workspace.corpus, data.items), (workspace.queries, data.queries)):
+        path.write_bytes(b"".join(msgspec.json.encode({"_id": id_, "text": "x"}) + b"\n" for id_ in ids))
+    take(workspace, source, out)
+    found = {(query.query_id, d) for query in workspace.read_queries().records for d in query.positives}
+    assert found == {(q, q) for q in IDS}

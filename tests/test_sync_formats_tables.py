@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from consumers import part
+from media_world import moment
 from sync_world import COLORS, GRADES, QUERIES, agreed, grade, make_workspace
 
 from label_configs.errors import Mendable
@@ -19,6 +20,7 @@ from sync.export import export
 from sync.formats import write
 from sync.formats.preferences import comparisons, preferences
 from sync.formats.svmlight import FEATURES
+from sync.moments import moments
 from sync.splits import Frozen
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
@@ -332,7 +334,7 @@ def compared(query_id: str, doc_id: str, other: str, annotator: str, value: str 
 
 
 def preferred(data: Dataset) -> list[tuple[str, str, str, str, float]]:
-    found = preferences(data, "train", comparisons(data.judgments))
+    found = preferences(data, "train", comparisons(data.spoken))
     return [(p.query.query_id, p.chosen, p.rejected, p.said, p.margin) for p in found]
 
 
@@ -387,6 +389,17 @@ def test_no_preference_shows_a_control_a_draw_or_what_answers_a_later_split(tmp_
     held = {**data.queries, "q3": replace(data.queries["q3"], positives=("d3",))}
     tested = replace(data, judgments=said, queries=held, frozen=Frozen(frozenset({"q3"})))
     assert preferred(tested) == []
+
+
+def test_what_a_model_prefers_and_why_is_nobodys_word(tmp_path: Path) -> None:
+    settings = f'{TRAIN}[consensus]\nmodels = ["robot"]\n'
+    data = load(make_workspace(tmp_path / "w", settings=settings), "main")
+    said = [compared("q1", "d1", "d2", "robot"), grade("q1", "d1", 3, "robot", reasons=("object",))]
+    world = replace(data, judgments=[*data.judgments, *said])
+    assert preferred(world) == preferred(data)
+    assert written(world, "preferences", tmp_path).joinpath("train.ids.jsonl").read_text().count("object") == 0
+    robot = replace(data, judgments=[moment("q1", "d1", "robot", 1.0, 4.0), moment("q1", "d2", "ada", 1.0, 4.0)])
+    assert [one.doc_id for one in moments(robot)] == ["d2"]
 
 
 def test_datasets_reads_prompt_chosen_and_rejected(data: Dataset, tmp_path: Path) -> None:

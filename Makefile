@@ -62,6 +62,8 @@ $(VENV)/.demo: pyproject.toml
 $(VENV)/.dev: pyproject.toml $(VENV)/.demo
 	@echo "Installing what the tests need into $(VENV)"
 	@$(VENV)/bin/python -m pip install --editable '.[backend,demo,dev]' | $(call progress,$(VENV))
+	@# bound to other versions of torch and transformers: only their loaders run, in tests of what they load
+	@$(VENV)/bin/python -m pip install --no-deps FlagEmbedding==1.4.2 colpali-engine==0.3.18 open-flamingo==2.0.1 | $(call progress,$(VENV))
 	@touch $@
 
 # Label Studio pins much of what the tool needs in other versions: an environment of its own

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from label_configs.errors import Mendable, PartlyDone
 from label_configs.forms.envelope import Task
@@ -23,6 +24,7 @@ from sync.dataset import Dataset, State, load
 from sync.label_studio import explained
 from sync.pull import Pulled
 from sync.push import Pushed
+from sync.splits import counted
 
 
 def take(root: Path, source: str, path: Path, grades: Mapping[int, int], *, dry_run: bool = False) -> taking.Taken:
@@ -122,6 +124,13 @@ def dataset(workspace: Workspace, project: str) -> Dataset:
     return load(workspace, project)
 
 
+class Exported(NamedTuple):
+    """The files of the data sets, and by split the rows that were left out so that nothing leaks."""
+
+    paths: list[Path]
+    leaks: dict[str, int]
+
+
 def export(
     workspace: Workspace,
     project: str,
@@ -130,14 +139,14 @@ def export(
     *,
     held: Mapping[str, str] | None = None,
     as_of: str = "",
-) -> list[Path]:
+) -> Exported:
     """Write data sets into a folder. held: settings of [export] that differ this time; as_of: a time."""
     names = exporting.known(formats)
     data = load(workspace, project, State(*2 * (times.given(as_of),)) if as_of else None)
     chosen = data.settings.export.model_copy(update=dict(held or {}))
     data = replace(data, settings=data.settings.model_copy(update={"export": chosen}))
     with exporting.alone(out), bar("Writing data sets", len(names)) as advance:
-        return exporting.export(data, names, out, advance=advance)
+        return Exported(exporting.export(data, names, out, advance=advance), counted(data.leaks))
 
 
 def freeze(workspace: Workspace, project: str, *, dry_run: bool = False) -> list[str]:

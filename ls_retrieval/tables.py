@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ls_retrieval.status import Status
 from store import places
+from sync import splits
 from sync.bucket.layout import is_version
 from sync.report import Summary
 
@@ -121,6 +122,7 @@ def overview(figures: Summary) -> Table:
     rows["items not shown"] = (
         "not audited" if bound is None else f"at most {bound:.1%} are relevant (95 %, by the audit)"
     )
+    rows["kept from training"] = splits.told(figures["leaks"])
     for one in figures["mapped"]:
         rows[f"of the rules {one['rules_hash']}"] = f"{one['judgments']} by a mapping, {one['left_out']} left out"
     for name, value in rows.items():

@@ -319,7 +319,8 @@ class Splits(_Section):
 class Export(_Section):
     """How data sets hold media: embedded in Parquet or copied beside it, as the format's loader expects (auto); or by
     reference, as the corpus has them. pictures: as they are, or as the annotators saw them. negatives: how many a row
-    of n-tuples has, at most. confidence: that the consensus needs to have in a negative before it may be trained on.
+    has, at most, in formats whose rows have several. confidence: that the consensus needs to have in a negative before
+    it may be trained on.
     """
 
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"

@@ -17,9 +17,11 @@ from store.settings import Settings
 from store.workspace import Workspace
 from sync import adjudication, scale, splits
 from sync.consensus import Consensus, Votes, consensus, grades
+from sync.copies import copies
 from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
+from sync.votes import people
 
 UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 """Roles whose pairs never reach training: they measure annotators and pools."""
@@ -71,6 +73,13 @@ class Dataset:
         return grades(self.judgments, self.rules, self.settings.consensus.models)
 
     @cached_property
+    def spoken(self) -> list[Judgment]:
+        """The judgments of people, judges too: without those of models, which data sets take for nobody's word."""
+        given = [*self.judgments, *self.verdicts]
+        who = set(people(given, self.settings.consensus.models)["annotator"].unique().to_pylist())
+        return [j for j in given if j.annotator in who]
+
+    @cached_property
     def answers(self) -> list[Answer]:
         """The answers to gold among the judgments."""
         return answers(self.judgments, self.pools, self.gold, self.rules)
@@ -109,7 +118,7 @@ class Dataset:
     @cached_property
     def said(self) -> Mapping[tuple[str, str], Said]:
         """By pair what people said beside its grade, judges too."""
-        return said([*self.judgments, *self.verdicts], self.rules)
+        return said(self.spoken, self.rules)
 
     @cached_property
     def apart(self) -> list[Relevance]:
@@ -118,12 +127,27 @@ class Dataset:
 
     @cached_property
     def twins(self) -> Mapping[str, str]:
-        """Items that look the same as another; see `splits.twins`."""
-        return splits.twins(self.items, self.pools)
+        """Items that look the same as another; see `splits.twins`. Of what was judged or is known, copies count too."""
+        shown = {j.doc_id for j in self.judgments}.union(*(query.positives for query in self.queries.values()))
+        seen = (self.items[doc_id] for doc_id in sorted(shown & self.items.keys()))
+        return splits.twins(self.items, self.pools, copies(seen, self.media))
+
+    @cached_property
+    def gains(self) -> tuple[float, ...]:
+        """Each grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
+        low, high = min(self.rules.values), max(self.rules.values)
+        return tuple(round((grade - low) / (high - low), 4) if high > low else 1.0 for grade in self.rules.values)
+
+    @cached_property
+    def named(self) -> dict[str, str]:
+        """How data sets name a medium, by its URI: filled as media are read, so that each is hashed once."""
+        return {}
 
     def split(self, query_id: str) -> Split:
         """The split that a query belongs to, for ever."""
-        return splits.split(self.queries[query_id], self.settings.splits, self.frozen)
+        if (found := self._splits.get(query_id)) is None:
+            found = self._splits[query_id] = splits.split(self.queries[query_id], self.settings.splits, self.frozen)
+        return found
 
     def may_train(self, query_id: str, doc_id: str) -> bool:
         """Whether a pair may reach training, whatever was said of it: it measures neither annotators nor pools, and its
@@ -146,6 +170,10 @@ class Dataset:
         """Whether a positive holds in another than the literal sense for most who answered."""
         about = self.said.get((r.query_id, r.doc_id))
         return r.grade in self.rules.positive and about is not None and about.dissonant
+
+    @cached_property
+    def _splits(self) -> dict[str, Split]:
+        return {}
 
     @cached_property
     def _held(self) -> Mapping[Split, frozenset[str]]:

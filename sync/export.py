@@ -10,6 +10,7 @@ from typing import Any
 
 from label_configs.errors import Mendable
 from store import files
+from sync import formats
 from sync.dataset import Dataset
 from sync.formats import FORMATS
 from sync.gates import Gate
@@ -38,7 +39,7 @@ def export(
         for leftover in (fresh, old):
             shutil.rmtree(leftover, ignore_errors=True)
         fresh.mkdir(parents=True)
-        FORMATS[name].write(data, fresh)
+        formats.write(name, data, fresh)
         if _same(fresh, target):
             shutil.rmtree(fresh)
         else:

@@ -7,6 +7,7 @@ the same as one that does, is in no row of dev or train; one of dev in none of t
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from label_configs.records import Item, Pool, Query
@@ -14,6 +15,8 @@ from store.settings import Splits
 
 Split = Literal["train", "dev", "test"]
 NAMES: tuple[Split, ...] = ("train", "dev", "test")
+TRAINED: tuple[Split, ...] = ("train", "dev")
+"""The splits that training sees; the test split stays for evaluation."""
 
 
 class Frozen(NamedTuple):
@@ -40,13 +43,21 @@ def split(query: Query, shares: Splits, frozen: Frozen | None = None) -> Split:
 
 
 def _asked(query: Query) -> str:
-    return " ".join(query.text.casefold().split()) if query.modality == "text" else query.query_id
+    return _plain(query.text) if query.modality == "text" else query.query_id
 
 
-def twins(items: Mapping[str, Item], pools: Iterable[Pool]) -> dict[str, str]:
-    """doc_id to the one that stands for it and all that look the same: equal content, or folded in a pool.
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
-    Of items that look like nothing else there is no entry.
+
+def twins(
+    items: Mapping[str, Item], pools: Iterable[Pool], copies: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """doc_id to the one that stands for it and all that look the same: equal content, or folded in a pool. Texts that
+    differ in case or spacing are equal.
+
+    copies: of URIs the name of their content, where several may have the same. Of items that look like nothing else
+    there is no entry.
     """
     parent: dict[str, str] = {}
 
@@ -62,15 +73,17 @@ def twins(items: Mapping[str, Item], pools: Iterable[Pool]) -> dict[str, str]:
 
     first: dict[object, str] = {}
     for doc_id, item in items.items():
-        join(first.setdefault(_content(item), doc_id), doc_id)
+        join(first.setdefault(_content(item, copies), doc_id), doc_id)
     for pool in pools:
         for candidate in pool.folded:
             join(candidate.twin, candidate.doc_id)
     return {doc_id: root(doc_id) for doc_id in parent}
 
 
-def _content(item: Item) -> object:
-    return item.modality, item.uri, item.start, item.end, (item.title, item.text) if item.modality == "text" else None
+def _content(item: Item, copies: Mapping[str, str]) -> object:
+    if item.modality == "text":
+        return _plain(item.title), _plain(item.text)
+    return item.modality, copies.get(item.uri, item.uri), item.start, item.end
 
 
 def held(
@@ -97,4 +110,10 @@ class Leak(NamedTuple):
 
 def counted(leaks: Iterable[Leak]) -> dict[str, int]:
     """Rows left out, by split."""
-    return dict(Counter(leak.split for leak in leaks))
+    return dict(sorted(Counter(leak.split for leak in leaks).items()))
+
+
+def told(leaks: Mapping[str, int]) -> str:
+    """The same in words."""
+    rows = " and ".join(f"{count} of {split}" for split, count in leaks.items())
+    return f"{rows or 'none'}: judged pairs whose item, or one that looks the same, answers a query of a later split"

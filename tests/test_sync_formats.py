@@ -20,6 +20,7 @@ from sync.evaluation import ndcg
 from sync.export import export
 from sync.formats import FORMATS, Format, beir, trec, triplets
 from sync.formats import judgments as judgments_format
+from sync.formats.samples import samples
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
 
@@ -102,11 +103,16 @@ def test_beirs_own_loader_reads_it_value_by_value(texts: Dataset, tmp_path: Path
     corpus, queries, qrels = GenericDataLoader(str(out)).load("train")
     assert corpus == {d: {"title": d.upper(), "text": f"It is {color}."} for d, color in COLORS.items()}
     assert queries == {q: QUERIES[q] for q in ("q1", "q2")}  # nobody judged q3
-    written: dict[str, dict[str, int]] = {}
-    for query_id, doc_id, relevance in texts.qrels:
-        written.setdefault(query_id, {})[doc_id] = relevance
-    assert qrels == written
-    assert qrels["q1"]["d3"] == 0  # a judged zero is not an unjudged item
+    assert qrels == {"q1": {"d1": 3, "d2": 2, "d3": 0, "d4": 3}, "q2": {"d2": 1, "d4": 0}}  # a judged 0 is not unjudged
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # beir leaves its files open
+def test_what_evaluates_has_all_that_was_judged_and_what_trains_has_no_control(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", settings=TRAIN)
+    workspace.frozen.write_text("q1\n")
+    beir.write(load(workspace, "main"), tmp_path / "out")
+    _, _, test = GenericDataLoader(str(tmp_path / "out")).load("test")
+    assert test == {"q1": {"d1": 3, "d2": 2, "d3": 0, "d4": 3, "d5": test["q1"]["d5"], "d6": 0}}
 
 
 def test_only_splits_that_hold_grades_are_written(tmp_path: Path) -> None:
@@ -170,7 +176,7 @@ def test_the_rows_say_where_they_come_from(data: Dataset, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("only", "value"), [("positives", 3), ("middling", 1), ("negatives", 0)])
 def test_a_query_with_one_kind_of_grade_gives_no_triplet(data: Dataset, tmp_path: Path, only: str, value: int) -> None:
     same = agreed(data, {("q1", d): value for d in ("d1", "d2", "d3", "d4")})
-    assert list(triplets.triplets(same, "train")) == []
+    assert list(samples(same, "train", 1)) == []
     triplets.write(same, tmp_path / only)
     assert contents(tmp_path / only) == {}
 
@@ -189,13 +195,13 @@ def test_every_positive_and_negative_is_used_and_nothing_else(data: Dataset, see
     pools = [Pool(query_id="q1", candidates=tuple(shown), encoder="", index="", seed=0)]
     given = {("q1", d): random.choice(RULES.values) for d in docs}
     world = agreed(replace(data, pools=pools, items={d: Item(doc_id=d, text=d) for d in docs}), given)
-    made = list(triplets.triplets(world, "train"))
+    made = list(samples(world, "train", 1))
     positives, negatives = (
         {d for (_, d), g in given.items() if g in side} for side in (RULES.positive, RULES.negative)
     )
     assert len(made) == max(len(positives), len(negatives)) * bool(positives and negatives)
     assert {t.positive.doc_id for t in made} == (positives if made else set())
-    assert {t.negative.doc_id for t in made} == (negatives if made else set())
+    assert {r.doc_id for t in made for r in t.negatives} == (negatives if made else set())
 
 
 def test_audio_and_video_cells_are_declared_as_what_they_are(data: Dataset, tmp_path: Path) -> None:
@@ -288,6 +294,7 @@ def test_a_new_export_replaces_the_old_as_a_whole(data: Dataset, tmp_path: Path)
     (out / "beir" / "stale.txt").write_text("from an earlier version")
     paths = export(data, ["beir", "beir"], out)
     assert [p.relative_to(out).as_posix() for p in paths] == [
+        "beir/README.md",
         "beir/corpus.jsonl",
         "beir/qrels/train.tsv",
         "beir/queries.jsonl",
@@ -307,7 +314,8 @@ def test_a_format_that_fails_leaves_what_stood_there(
         (folder / "qrels.txt").write_text("q1 0 d1 3\n")
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("sync.export.FORMATS", {"trec": Format(half, "", "")})
+    for room in ("sync.export", "sync.formats"):
+        monkeypatch.setattr(f"{room}.FORMATS", {"trec": Format(half, "", "")})
     with pytest.raises(OSError, match="disk is full"):
         export(data, ["trec"], out)
     assert contents(out / "trec") == before

@@ -1,7 +1,9 @@
 """Exports for trainers on media, read back by the loaders of those who use them."""
 
+import base64
 import json
 import random
+import re
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import tiny
+from consumers import part
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from media_world import filmed, judged, turned, with_export
@@ -32,7 +35,7 @@ from sync.formats import (
     vlm2vec,
     wds_negatives,
 )
-from sync.formats.samples import samples
+from sync.formats.samples import samples, width
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
 RED, ORANGE, BLUE, GREEN = (255, 0, 0), (255, 165, 0), (0, 0, 255), (0, 128, 0)
@@ -130,7 +133,8 @@ def test_any_title_comes_back_in_one_line(data: Dataset, tmp_path: Path, said: l
 def test_ids_grade_and_confidence_stand_in_columns_of_their_own(data: Dataset, tmp_path: Path) -> None:
     openclip_csv.write(data, tmp_path)
     header, first, *_ = (tmp_path / "train.tsv").read_text().splitlines()
-    assert header.split("\t") == ["filepath", "title", "query_id", "doc_id", "grade", "confidence", "rules_hash"]
+    about = ["query_id", "doc_id", "grade", "weight", "confidence", "reasons", "rules_hash"]
+    assert header.split("\t") == ["filepath", "title", *about]
     assert first.split("\t")[1:5] == ["something red", "q1", "d1", "3"]
 
 
@@ -265,13 +269,13 @@ def test_every_sample_has_as_many_negatives_and_all_are_used(data: Dataset, tmp_
     uneven = judged(
         data, {"a": {"p": 3, "x": 0, "y": 0}, "b": {"p": 3, "r": 2, "v": 0, "w": 0, "x": 0, "y": 0, "z": 0}}
     )
-    read = [(s.query.query_id, s.positive.doc_id, [r.doc_id for r in s.negatives]) for s in samples(uneven, "train")]
-    assert read == [
-        ("a", "p", ["x", "y"]),
-        ("b", "p", ["v", "w"]),
-        ("b", "r", ["x", "y"]),
-        ("b", "p", ["z", "v"]),
+    made = samples(uneven, "train", width(uneven))
+    assert [(s.query.query_id, s.positive.doc_id, [r.doc_id for r in s.negatives]) for s in made] == [
+        ("a", "p", ["x", "y", "x", "y", "x"]),
+        ("b", "p", ["v", "w", "x", "y", "z"]),
+        ("b", "r", ["v", "w", "x", "y", "z"]),
     ]
+    assert width(with_export(uneven, negatives=2)) == 2
 
 
 GRADES = st.dictionaries(st.sampled_from([f"d{n}" for n in range(9)]), st.sampled_from(RULES.values), min_size=1)
@@ -280,7 +284,8 @@ GRADES = st.dictionaries(st.sampled_from([f"d{n}" for n in range(9)]), st.sample
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=st.dictionaries(st.sampled_from("abc"), GRADES, min_size=1))
 def test_only_what_people_called_negative_is_a_negative(data: Dataset, given: dict[str, dict[str, int]]) -> None:
-    made = list(samples(judged(data, given), "train"))
+    world = judged(data, given)
+    made = list(samples(world, "train", width(world)))
     assert len({len(s.negatives) for s in made}) <= 1
     for q, grades in given.items():
         mine = [s for s in made if s.query.query_id == q]
@@ -364,7 +369,8 @@ def test_a_text_has_one_sentid_and_a_sentence_says_whose_it_is(data: Dataset, tm
     assert [image["sentids"] for image in images] == [[0]] * 3
     sentence = {"raw": "something red", "tokens": ["something", "red"], "imgid": 0, "sentid": 0}
     about = {"query_id": "q1", "doc_id": "d1", "grade": 3, "rules_hash": RULES.hash}
-    assert images[0]["sentences"] == [{**sentence, **about}]
+    (found,) = images[0]["sentences"]
+    assert {name: found[name] for name in (*sentence, *about)} == {**sentence, **about}
 
 
 @pytest.mark.parametrize(("shares", "name"), [("dev = 1\ntest = 0", "val"), ("dev = 0\ntest = 1", "test")])
@@ -388,17 +394,58 @@ def test_each_slot_has_its_picture_and_each_text_its_end(data: Dataset, tmp_path
     assert found == {"d1": RED, "d2": ORANGE, "d4": GREEN}
 
 
-def test_openflamingo_and_mmc4_put_the_slots_at_the_same_places(data: Dataset, tmp_path: Path) -> None:
-    """The loop is that of OpenFlamingo's `preprocess_interleaved`, which is in no package that can be installed."""
-    interleaved.write(data, tmp_path)
-    (group,) = lines(tmp_path / "train.jsonl")
-    sentences = list(group["text_list"])
-    for image in group["image_info"]:
-        sentences[image["matched_text_index"]] = f"<|endofchunk|><image>{sentences[image['matched_text_index']]}"
-    text = " ".join(sentences).replace("<|endofchunk|>", "", 1).replace(" <|endofchunk|>", "<|endofchunk|>")
-    assert f"{text}<|endofchunk|>" == group["text"]
-    assert [image["image_name"] for image in group["image_info"]] == group["images"]
-    assert all(0.6 < image["matched_sim"] <= 1 for image in group["image_info"])
+def test_openflamingos_own_preprocessing_takes_a_group(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wants pictures in base64, of 10 kB at least, and a similarity of each with every text."""
+    for doc_id in ("d1", "d2", "d4"):
+        noise = random.Random(doc_id).randbytes(3 * 80 * 80)
+        Image.frombytes("RGB", (80, 80), noise).save(data.media.root / "pictures" / f"{doc_id}.png")
+    interleaved.write(data, tmp_path / "out")
+    (group,) = lines(tmp_path / "out" / "train.jsonl")
+    shots = range(len(group["images"]))
+    for shot in group["image_info"]:
+        content = (tmp_path / "out" / shot["image_name"]).read_bytes()
+        shot["image_base64"] = base64.b64encode(content).decode()
+    group["similarity_matrix"] = [
+        [shot["matched_sim"] if n == shot["matched_text_index"] else 0 for n in shots] for shot in group["image_info"]
+    ]
+    place = Path(part("open_flamingo.train.data_utils").__file__).parent
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # which its module raises
+    monkeypatch.syspath_prepend(str(place))  # its modules import each other as if they stood alone
+    tokens = Tokens()
+    pictures, (ids, mask) = part("open_flamingo.train.data").preprocess_interleaved(
+        [json.dumps(group)], tokens, to_tensor, 0.5, 1, 5
+    )
+    assert tokens.text == f"{group['text']}</s>"
+    assert pictures.shape[:2] == (5, 3)
+    assert [bool(picture.any()) for picture in pictures] == [True] * 3 + [False] * 2
+    assert ids.shape == mask.shape
+
+
+class Tokens:
+    """A tokenizer whose tokens are the slots, the ends and words; it keeps the text that it was given."""
+
+    eos_token = "</s>"
+    additional_special_tokens = ("<image>", "<|endofchunk|>")
+    additional_special_tokens_ids = (1, 2)
+    pad_token_id = 0
+    text = ""
+
+    def __call__(self, text: str, **more: object) -> dict[str, Any]:
+        import torch
+
+        self.text = text
+        known = {"<image>": 1, "<|endofchunk|>": 2}
+        words = re.findall(r"<image>|<\|endofchunk\|>|[^<]+|</s>", text)
+        ids = torch.tensor([[known.get(word, 3) for word in words]])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def to_tensor(picture: Image.Image) -> Any:
+    from torchvision.transforms.functional import pil_to_tensor
+
+    return pil_to_tensor(picture).float()
 
 
 def test_groups_are_of_five_and_hold_every_pair_once(data: Dataset, tmp_path: Path) -> None:
@@ -447,31 +494,21 @@ def test_a_film_that_was_the_query_is_the_clip(data: Dataset, tmp_path: Path) ->
 # ColPali
 
 
-def colpali_rows(folder: Path) -> list[dict[str, Any]]:
-    """The lines as colpali_engine's `ColPaliEngineDataset` gives them with its `Corpus`: ids looked up, lists made.
-
-    The package is bound to an older torch; this is what its two classes do.
-    """
-    corpus = hub(folder, str(folder / "corpus.parquet"), "parquet")
-    index = {doc_id: n for n, doc_id in enumerate(corpus["doc_id"])}
-
-    def found(ids: object) -> list[object]:
-        return [pixel(corpus[index[doc_id]]["doc"]) for doc_id in (ids if isinstance(ids, list) else [ids])]
-
-    return [
-        {"query": row["query"], "pos": found(row["pos_target"]), "neg": found(row["neg_target"])}
-        for row in lines(folder / "train.jsonl")
-    ]
-
-
-def test_colpalis_data_set_finds_the_pictures_by_id(
+def test_colpalis_own_data_set_finds_the_pictures_by_id(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     colpali.write(data, tmp_path)
-    assert colpali_rows(tmp_path) == [
-        {"query": "something red", "pos": [color], "neg": [BLUE]} for color in (RED, ORANGE, GREEN)
-    ]
+    loader = part("colpali_engine.data.dataset")
+    corpus = hub(tmp_path, str(tmp_path / "corpus.parquet"), "parquet")
+    index = {doc_id: n for n, doc_id in enumerate(corpus["doc_id"])}
+    read = loader.ColPaliEngineDataset(
+        lines(tmp_path / "train.jsonl"), loader.Corpus(corpus, index), neg_target_column_name="neg_target"
+    )
+    rows = [read[n] for n in range(len(read))]
+    assert [row["query"] for row in rows] == ["something red"] * 3
+    assert [[pixel(p) for p in row["pos_target"]] for row in rows] == [[RED], [ORANGE], [GREEN]]
+    assert [[pixel(p) for p in row["neg_target"]] for row in rows] == [[BLUE]] * 3
 
 
 def test_the_corpus_holds_what_the_lines_name_and_no_more(data: Dataset, tmp_path: Path) -> None:

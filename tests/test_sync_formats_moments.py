@@ -242,7 +242,7 @@ def test_queries_without_words_are_refused(films: Dataset, tmp_path: Path) -> No
 def test_a_project_of_moments_is_exported_without_grades(films: Dataset, tmp_path: Path) -> None:
     marked = marking(films, {("q1", "d1"): [[(0.0, 4.0)]]})
     names = [path.name for path in export(marked, ["moments"], tmp_path / "out")]
-    assert names == ["train.charades.txt", "train.jsonl", "train.pairs.jsonl"]
+    assert names == ["README.md", "train.charades.txt", "train.jsonl", "train.pairs.jsonl"]
     with pytest.raises(Mendable, match="no grades yet"):
         export(marked, ["moments", "trec"], tmp_path / "other")
 

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 import yaml
+from consumers import part
+from media_world import moment
 from sync_world import COLORS, GRADES, QUERIES, agreed, grade, make_workspace
 
 from label_configs.errors import Mendable
 from label_configs.records import Item, Judgment, Query
 from sync.dataset import Dataset, load
 from sync.export import export
-from sync.formats import FORMATS
+from sync.formats import write
 from sync.formats.preferences import comparisons, preferences
 from sync.formats.svmlight import FEATURES
+from sync.moments import moments
 from sync.splits import Frozen
 
 TRAIN = "[splits]\ndev = 0\ntest = 0\n"
@@ -44,7 +47,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(data: Dataset, name: str, tmp_path: Path) -> Path:
-    FORMATS[name].write(data, tmp_path / name)
+    write(name, data, tmp_path / name)
     return tmp_path / name
 
 
@@ -75,25 +78,23 @@ def test_mtebs_own_loader_reads_it_value_by_value_from_any_folder(
     pixels = [picture.getpixel((0, 0)) for picture in loaded["corpus"]["image"]]
     assert (pixels[0], pixels[-1]) == ((255, 0, 0), (255, 255, 255))
     assert list(loaded["queries"]) == [{"id": q, "modality": "text", "text": QUERIES[q]} for q in ("q1", "q2")]
-    assert {(q, d): g for q, of in loaded["relevant_docs"].items() for d, g in of.items()} == {
-        (q, d): g for q, d, g in data.qrels
-    }
-    assert sum(map(len, loaded["relevant_docs"].values())) == len(GRADES)
-    assert loaded["relevant_docs"]["q1"]["d3"] == 0  # a judged zero is not an unjudged item
+    relevant = {"q1": {"d1": 3, "d2": 2, "d3": 0, "d4": 3}, "q2": {"d2": 1, "d4": 0}}  # a judged 0 is not unjudged
+    assert loaded["relevant_docs"] == relevant
     assert loaded["top_ranked"] is None  # a search through the whole corpus
 
 
-def test_a_reranking_ranks_what_was_judged_and_nothing_else(data: Dataset, tmp_path: Path) -> None:
-    loaded = mteb_loads(written(data, "mteb", tmp_path), "train", "reranking")
+def test_a_reranking_ranks_what_was_judged_and_nothing_else(tmp_path: Path) -> None:
+    data = load(make_workspace(tmp_path / "w", settings="[splits]\ndev = 0\ntest = 1\n"), "main")
+    loaded = mteb_loads(written(data, "mteb", tmp_path), "test", "reranking")
     ranked = {"q1": ["d5", "d1", "d2", "d3", "d4", "d6"], "q2": ["d2", "d4"]}  # d1 was shown for q2, and not judged
     assert loaded["top_ranked"] == ranked
     assert {q: sorted(of) for q, of in loaded["relevant_docs"].items()} == {q: sorted(of) for q, of in ranked.items()}
 
 
 def test_what_the_pre_ranking_did_not_find_is_reranked_last(data: Dataset, tmp_path: Path) -> None:
-    unfound = replace(data, run=[hit for hit in data.run if hit.doc_id != "d5"])
+    unfound = replace(data, run=[hit for hit in data.run if hit.doc_id != "d1"])
     loaded = mteb_loads(written(unfound, "mteb", tmp_path), "train", "reranking")
-    assert loaded["top_ranked"]["q1"] == ["d1", "d2", "d3", "d4", "d6", "d5"]
+    assert loaded["top_ranked"]["q1"] == ["d2", "d3", "d4", "d1"]
 
 
 def test_mteb_evaluates_a_model_on_it(texts: Dataset, tmp_path: Path) -> None:
@@ -171,31 +172,27 @@ def test_the_card_names_the_tables_for_the_hub(data: Dataset, tmp_path: Path) ->
 # FlagEmbedding
 
 
-def flagembedding_groups(folder: Path, size: int) -> list[tuple[str, list[str], list[float]]]:
-    """What `AbsEmbedderTrainDataset` makes of a folder, first choices for random ones: it reads every JSON of it with
-    datasets, needs lists, and fills a group of one positive and `size - 1` negatives by repeating these.
-    """
-    (path,) = folder.iterdir()
-    assert path.suffix == ".jsonl"
-    groups = []
-    for row in read(path, "json"):
-        assert isinstance(row["pos"], list)
-        assert isinstance(row["neg"], list)
-        times = -(-(size - 1) // len(row["neg"]))
-        passages = row["pos"][:1] + (row["neg"] * times)[: size - 1]
-        scores = row["pos_scores"][:1] + (row["neg_scores"] * times)[: size - 1]
-        groups.append((row["query"], passages, scores))
-    return groups
+def flagembedding_rows(folder: Path, **more: Any) -> Any:
+    """The rows as FlagEmbedding's own data set draws them: a query, a positive with its negatives, their scores."""
+    embedder = "FlagEmbedding.abc.finetune.embedder"
+    arguments = part(f"{embedder}.AbsArguments").AbsEmbedderDataArguments
+    made = arguments(train_data=[str(folder)], cache_path=str(folder.parent / "cache"), **more)
+    return part(f"{embedder}.AbsDataset").AbsEmbedderTrainDataset(made, None)
 
 
-def test_flagembeddings_loader_reads_positives_and_verified_negatives(texts: Dataset, tmp_path: Path) -> None:
+def test_flagembeddings_own_data_set_draws_positives_and_verified_negatives(texts: Dataset, tmp_path: Path) -> None:
     out = written(texts, "flagembedding", tmp_path)
-    (group,) = flagembedding_groups(out / "train", 3)
-    assert group[:2] == (QUERIES["q1"], [TEXT["d1"], TEXT["d3"], TEXT["d3"]])
-    assert group[2][0] > 0.9 > 0.1 > group[2][1]
+    rows = flagembedding_rows(out / "train", train_group_size=3, knowledge_distillation=True)
+    assert len(rows) == 1
+    query, passages, scores = rows[0]
+    assert query == QUERIES["q1"]
+    assert passages[0] in {TEXT[d] for d in ("d1", "d2", "d4")}
+    assert passages[1:] == [TEXT["d3"]] * 2
+    assert scores[0] > 0.6 > 0.1 > scores[1] == scores[2]
+    assert flagembedding_rows(out / "train", train_group_size=2)[0][2] is None  # no distillation, no scores
     (row,) = read(out / "train" / "train.jsonl", "json")
     assert (row["pos_ids"], row["neg_ids"]) == (["d1", "d2", "d4"], ["d3"])
-    assert [path.name for path in out.iterdir()] == ["train"]  # a folder is read whole: dev would be trained on
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "cache", "train"]  # a folder is read whole
 
 
 def test_texts_alone_go_to_flagembedding(data: Dataset, tmp_path: Path) -> None:
@@ -277,7 +274,7 @@ def test_dev_is_apart_from_train_and_test_is_in_neither(tmp_path: Path, name: st
         world = load(make_workspace(tmp_path / share / "w", candidates="text", settings=settings), "main")
         out = written(world, name, tmp_path / share)
         found = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-        assert found - {"corpus.parquet"} == there
+        assert found - {"corpus.parquet", "README.md"} == there
 
 
 # SVMlight
@@ -299,7 +296,7 @@ def test_scikit_learn_reads_grades_queries_and_features(data: Dataset, tmp_path:
     assert features.toarray()[-1].tolist() == [1.5, 1 / 2, 1.5]
     names = [line.split("\t")[1] for line in (out / "features.tsv").read_text().splitlines()]
     assert names == list(FEATURES)
-    queries = dict(line.split("\t") for line in (out / "queries.tsv").read_text().splitlines())
+    queries = dict(line.split("\t") for line in (out / "ids.tsv").read_text().splitlines())
     assert {number: json.loads(name) for number, name in queries.items()} == {"1": "q1", "2": "q2"}
 
 
@@ -337,7 +334,7 @@ def compared(query_id: str, doc_id: str, other: str, annotator: str, value: str 
 
 
 def preferred(data: Dataset) -> list[tuple[str, str, str, str, float]]:
-    found = preferences(data, "train", comparisons(data.judgments))
+    found = preferences(data, "train", comparisons(data.spoken))
     return [(p.query.query_id, p.chosen, p.rejected, p.said, p.margin) for p in found]
 
 
@@ -394,6 +391,17 @@ def test_no_preference_shows_a_control_a_draw_or_what_answers_a_later_split(tmp_
     assert preferred(tested) == []
 
 
+def test_what_a_model_prefers_and_why_is_nobodys_word(tmp_path: Path) -> None:
+    settings = f'{TRAIN}[consensus]\nmodels = ["robot"]\n'
+    data = load(make_workspace(tmp_path / "w", settings=settings), "main")
+    said = [compared("q1", "d1", "d2", "robot"), grade("q1", "d1", 3, "robot", reasons=("object",))]
+    world = replace(data, judgments=[*data.judgments, *said])
+    assert preferred(world) == preferred(data)
+    assert written(world, "preferences", tmp_path).joinpath("train.ids.jsonl").read_text().count("object") == 0
+    robot = replace(data, judgments=[moment("q1", "d1", "robot", 1.0, 4.0), moment("q1", "d2", "ada", 1.0, 4.0)])
+    assert [one.doc_id for one in moments(robot)] == ["d2"]
+
+
 def test_datasets_reads_prompt_chosen_and_rejected(data: Dataset, tmp_path: Path) -> None:
     rows = read(written(data, "preferences", tmp_path) / "train.parquet")
     assert rows.column_names == ["prompt", "chosen", "rejected", "said", "margin"]
@@ -407,7 +415,7 @@ def test_datasets_reads_prompt_chosen_and_rejected(data: Dataset, tmp_path: Path
 def test_a_project_of_comparisons_alone_has_preferences_and_nothing_else(data: Dataset, tmp_path: Path) -> None:
     world = replace(data, judgments=[compared("q1", "d1", "d2", "ada")])
     paths = export(world, ["preferences"], tmp_path / "out")
-    assert [path.name for path in paths] == ["train.ids.jsonl", "train.parquet"]
+    assert [path.name for path in paths] == ["README.md", "train.ids.jsonl", "train.parquet"]
     with pytest.raises(Mendable, match="no grades yet"):
         export(world, ["preferences", "beir"], tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -140,7 +140,7 @@ def test_reasons_travel_with_the_ids(data: Dataset, tmp_path: Path, name: str) -
     given = {"ada": ("object", "scene"), "bob": ("object",)}
     why = [grade("q1", "d1", 3, who, reasons=codes, annotation_id=2) for who, codes in given.items()]
     told = (written(replace(data, judgments=[*data.judgments, *why]), name, tmp_path) / "train.ids.jsonl").read_text()
-    assert '{"object": 2, "scene": 1}' in told
+    assert '{"object":2,"scene":1}' in told
     assert RULES.hash in told
 
 

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from sync_world import QUERIES, RULES, grade, make_workspace, pool
+from typer.testing import CliRunner
 
 from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Query
+from ls_retrieval.cli import app
 from store.settings import Splits
+from sync import splits
 from sync.dataset import Dataset, load
+from sync.report import summary
 from sync.splits import Frozen, Leak, counted, held, split, twins
 
 
@@ -76,6 +80,26 @@ def test_items_look_the_same_by_their_content_and_by_what_pools_folded() -> None
     assert found == {"a": "a", "b": "a", "c": "a", "e": "e", "f": "e"} or found == {"b": "a", "c": "a", "f": "e"}
 
 
+def test_texts_that_differ_in_case_or_spacing_alone_look_the_same() -> None:
+    items = {d: Item(doc_id=d, text=text) for d, text in {"a": "An  Owl", "b": "an owl\n", "c": "an owl!"}.items()}
+    assert twins(items, []) == {"b": "a"}
+
+
+def test_a_picture_under_two_names_is_one_and_pictures_of_one_size_are_not(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n")
+    workspace.frozen.write_text("q1\n")
+    more = [grade("q2", "d3", 0, who, annotation_id=20) for who in ("ada", "bob")]
+    shown = pool("q2", [("d3", "hard_negative", "dense", 1.0)])
+    data = load(workspace, "main")
+    data = replace(data, judgments=[*data.judgments, *more], pools=[*data.pools, shown])
+    assert Leak("train", "q2", "d3") not in data.leaks
+    copy = tmp_path / "other" / "copy.png"
+    copy.parent.mkdir()
+    copy.write_bytes((tmp_path / "pictures" / "d1.png").read_bytes())  # d1 answers q1, which is test
+    data = replace(data, items={**data.items, "d3": replace(data.items["d3"], uri="other/copy.png")})
+    assert Leak("train", "q2", "d3") in data.leaks
+
+
 def test_what_answers_test_is_held_from_dev_and_train_and_what_answers_dev_from_train() -> None:
     by_query = {"t": ["x"], "d": ["y"], "n": ["z"]}
     of = {"t": "test", "d": "dev", "n": "train"}
@@ -109,7 +133,17 @@ def test_an_item_that_answers_a_test_query_is_in_no_row_of_training(data: Datase
         # q2 was judged on d2 and d4, and both answer q1
     }
     assert both.leaks == [Leak("train", "q2", "d2"), Leak("train", "q2", "d4")]
-    assert counted(both.leaks) == {"train": 2}
+    assert counted(both.leaks) == summary(both)["leaks"] == {"train": 2}
+
+
+def test_export_and_report_say_how_much_was_kept_from_training(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n")
+    workspace.frozen.write_text("q1\n")
+    here = ["--workspace", str(tmp_path)]
+    told = "2 of train: judged pairs whose item, or one that looks the same, answers a query of a later split"
+    assert f"Kept from training: {told}.\n" in CliRunner().invoke(app, ["export", *here, "--formats", "trec"]).stderr
+    assert "2 of train" in CliRunner().invoke(app, ["report", *here]).stdout
+    assert splits.told({}).startswith("none: ")
 
 
 def test_so_is_what_looks_the_same(data: Dataset) -> None:

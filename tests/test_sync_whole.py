@@ -312,7 +312,7 @@ def test_data_sets_of_a_folder_are_written_by_one_at_a_time(world: World, tmp_pa
             with pytest.raises(Mendable, match="Another process is writing data sets into"):
                 do()
         flow.export(workspace, "main", ["trec"], tmp_path / "elsewhere")
-    assert flow.export(workspace, "main", ["trec"], workspace.exports)
+    assert flow.export(workspace, "main", ["trec"], workspace.exports).paths
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])

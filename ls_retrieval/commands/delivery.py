@@ -43,6 +43,7 @@ def export(
     """
     from ls_retrieval import flow
     from sync.formats import FORMATS
+    from sync.splits import told
 
     if list_formats:
         for name, one in FORMATS.items():
@@ -51,8 +52,10 @@ def export(
     opened = opened_workspace(workspace)
     given = {"media": media, "pictures": pictures}
     held = {name: value for name, value in given.items() if value}
-    for path in flow.export(opened, project, formats.split(","), out or opened.exports, held=held, as_of=as_of):
+    paths, leaks = flow.export(opened, project, formats.split(","), out or opened.exports, held=held, as_of=as_of)
+    for path in paths:
         typer.echo(str(path))
+    typer.echo(f"Kept from training: {told(leaks)}.", err=True)
 
 
 def freeze(workspace: WorkspaceOption = HERE, project: ProjectOption = "main", dry_run: DryRun = False) -> None:

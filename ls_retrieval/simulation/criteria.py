@@ -16,7 +16,7 @@ from sync import evaluation
 from sync.bias import corrected, position, seen
 from sync.bias.position import Reader
 from sync.consensus import consensus
-from sync.formats.triplets import triplets
+from sync.formats.samples import samples
 
 RELEVANT = 2
 SLOPE = -0.06
@@ -38,8 +38,8 @@ def verified_negatives(of: Labelled) -> Figures:
     """M1: what is really relevant among the negatives of exported triplets, and among mined ones."""
     chosen = of.data.settings.export.model_copy(update={"confidence": SURE})
     sure = replace(of.data, settings=of.data.settings.model_copy(update={"export": chosen}))
-    found = {(t.query.query_id, t.negative.doc_id) for t in triplets(sure, "train")}
-    plain = {(t.query.query_id, t.negative.doc_id) for t in triplets(of.data, "train")}
+    found = {(s.query.query_id, r.doc_id) for s in samples(sure, "train", 1) for r in s.negatives}
+    plain = {(s.query.query_id, r.doc_id) for s in samples(of.data, "train", 1) for r in s.negatives}
     theirs = peers.mined(of.world)
     return {
         "really relevant": _share(of, found, RELEVANT),

@@ -1,5 +1,6 @@
 """A BEIR folder: `qrels/*.tsv` with `query-id`, `corpus-id`, `score`, beside corpus.jsonl and queries.jsonl."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,10 +26,10 @@ def read(path: Path, queries: Mapping[str, Query], items: Mapping[str, Item]) ->
     for file in found:
         for number, line in jsonl.lines(file):
             try:
-                cells = line.decode().rstrip("\r\n").split("\t")
+                cells = next(csv.reader([line.decode().rstrip("\r\n")], delimiter="\t"), [])
                 if cells != _HEADER:
                     yield f"{file.name}, line {number}", _row(cells)
-            except ValueError as error:
+            except (ValueError, csv.Error) as error:
                 yield f"{file.name}, line {number}", error
 
 

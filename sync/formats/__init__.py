@@ -8,6 +8,7 @@ from label_configs.records import Kind
 from sync.dataset import Dataset
 from sync.formats import (
     beir,
+    card,
     clip_text,
     colpali,
     dissonance,
@@ -36,19 +37,22 @@ from sync.formats import (
 
 class Format(NamedTuple):
     """How a format is written, who loads it, and what it is in one line. reads: the kinds of judgments it is made of,
-    any of them.
+    any of them. whole: whether it holds the whole corpus, and not only what was judged.
     """
 
     write: Callable[[Dataset, Path], None]
     consumer: str
     line: str
     reads: frozenset[Kind] = frozenset({"grade"})
+    whole: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
     "trec": Format(trec.write, "ir_measures, pytrec_eval, ranx", "qrels and the pre-ranking as a run"),
-    "beir": Format(beir.write, "beir GenericDataLoader", "corpus, queries and qrels by split"),
-    "mteb": Format(mteb.write, "mteb, datasets", "corpus, queries and qrels with media embedded, and a data set card"),
+    "beir": Format(beir.write, "beir GenericDataLoader", "corpus, queries and qrels by split", whole=True),
+    "mteb": Format(
+        mteb.write, "mteb, datasets", "corpus, queries and qrels with media embedded, in the hub's layout", whole=True
+    ),
     "pairs": Format(pairs.write, "sentence-transformers, datasets", "anchor and positive"),
     "scored-pairs": Format(
         scored_pairs.write, "sentence-transformers, datasets", "query, document, and how well they match from 0 to 1"
@@ -107,7 +111,7 @@ FORMATS: Mapping[str, Format] = {
         flagembedding.write, "FlagEmbedding", "query, positives and verified negatives with scores; texts alone"
     ),
     "tevatron": Format(
-        tevatron.write, "Tevatron", "query with ids of positives and verified negatives, and the corpus"
+        tevatron.write, "Tevatron", "query with ids of positives and verified negatives, and the corpus", whole=True
     ),
     "svmlight": Format(
         svmlight.write, "scikit-learn, LightGBM, XGBoost", "grades and features of the pre-ranking by qid"
@@ -119,3 +123,10 @@ FORMATS: Mapping[str, Format] = {
         frozenset({"grade", "preference"}),
     ),
 }
+
+
+def write(name: str, data: Dataset, folder: Path) -> None:
+    """Write a format into an empty folder, and its card, unless there is nothing to write."""
+    FORMATS[name].write(data, folder)
+    if folder.exists() and any(folder.iterdir()):
+        card.write(data, folder, whole=FORMATS[name].whole)

@@ -1,16 +1,20 @@
-"""What formats share: who is positive and negative for a query, lines of JSON, and ids that a format cannot hold."""
+"""What formats share: who is positive and negative for a query, files of lines, and ids that a format cannot hold."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from operator import mul
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
+
+import msgspec
 
 from label_configs.errors import Mendable
 from label_configs.records import Query, Relevance, ScoredDoc
 from store import files
 from sync.dataset import Dataset
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 
 class Judged(NamedTuple):
@@ -37,6 +41,15 @@ def judged(data: Dataset, split: Split) -> Iterator[Judged]:
             )
 
 
+def graded(data: Dataset, split: Split) -> Iterator[Relevance]:
+    """The grades of a split, query by query: of test all, of others what may reach training of them."""
+    if split in TRAINED:
+        for one in judged(data, split):
+            yield from one.graded
+    else:
+        yield from (r for r in data.consensus.relevance if data.split(r.query_id) == split)
+
+
 def ranking(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
     """The pre-ranking as query_id, doc_id, rank from 1 and score; ties as trec_eval breaks them."""
     ranks: dict[str, int] = {}
@@ -46,16 +59,10 @@ def ranking(data: Dataset) -> Iterator[tuple[str, str, int, float]]:
         yield hit.query_id, hit.doc_id, ranks[hit.query_id], hit.score
 
 
-def gain(grade: int, data: Dataset) -> float:
-    """The grade as a weight from 0 to 1: its distance from the lowest grade by that of the highest."""
-    low, high = min(data.rules.values), max(data.rules.values)
-    return round((grade - low) / (high - low), 4) if high > low else 1.0
-
-
 def expected(r: Relevance, data: Dataset) -> float:
     """The expected gain over the soft label, from 0 to 1, in 4 decimals: a continuous weight of a pair."""
-    total = sum(r.soft) or 1.0
-    return round(sum(p * gain(g, data) for p, g in zip(r.soft, data.rules.values, strict=True)) / total, 4)
+    total: float = sum(map(mul, r.soft, data.gains))
+    return round(total / (sum(r.soft) or 1.0), 4)
 
 
 def only_texts(data: Dataset, name: str) -> None:
@@ -71,30 +78,56 @@ def only_texts(data: Dataset, name: str) -> None:
         )
 
 
+def asked(data: Dataset) -> list[str]:
+    """The queries that people judged something of, in order."""
+    return sorted({r.query_id for r in data.consensus.relevance})
+
+
 def lines(path: Path, rows: Iterable[Mapping[str, object]]) -> bool:
-    """Write JSON lines, one by one; without rows, no file. Returns whether there were any."""
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
-        return False
-    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(line(first))
-        file.writelines(map(line, rows))
-    return True
+    """Write JSON lines; see `text`."""
+    return text(path, map(line, rows))
 
 
 def line(row: Mapping[str, object]) -> str:
     """One line of JSON."""
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return msgspec.json.encode(row).decode() + "\n"
 
 
-def spelled(ids: Iterable[str]) -> dict[str, str]:
-    """Ids that a format without white space cannot hold, percent-encoded: id to how it is written."""
-    return {name: quote(name, safe="") or "%" for name in sorted(set(ids)) if name.split() != [name]}
+def text(path: Path, lines: Iterable[str]) -> bool:
+    """Write lines as they come; without any, no file. Returns whether there were any."""
+    lines = iter(lines)
+    first = next(lines, None)
+    if first is None:
+        return False
+    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(chain([first], lines))
+    return True
+
+
+def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Write cells parted by tabs, as `csv` quotes what holds a tab, a quote or a line break; without rows, no file."""
+    rows = iter(rows)
+    first = list(islice(rows, 1))
+    if not first:
+        return False
+    with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows(chain([header], first, rows))
+    return True
+
+
+def spelled(ids: Iterable[str], parting: str = " ") -> dict[str, str]:
+    """Ids that a format cannot hold, percent-encoded: id to how it is written. They have white space, or `parting`, or
+    would read as another that is encoded.
+    """
+    return {name: quote(name, safe="") or "%" for name in sorted(set(ids)) if _misread(name, parting)}
+
+
+def _misread(name: str, parting: str) -> bool:
+    return name.split() != [name] or parting in name or unquote(name) != name or name == "%"
 
 
 def ids(folder: Path, spelled: Mapping[str, str]) -> None:
     """Deliver the map of such ids as `ids.tsv`: written id, tab, id as a JSON string. Without any, no file."""
-    if spelled:
-        mapped = "".join(f"{written}\t{json.dumps(name)}\n" for name, written in spelled.items())
-        files.write(folder / "ids.tsv", mapped)
+    text(
+        folder / "ids.tsv", (f"{written}\t{msgspec.json.encode(name).decode()}\n" for name, written in spelled.items())
+    )

@@ -1,23 +1,29 @@
-"""BEIR: `corpus.jsonl`, `queries.jsonl`, `qrels/{train,dev,test}.tsv`; media columns stand beside title and text."""
+"""BEIR: `corpus.jsonl`, `queries.jsonl`, `qrels/{train,dev,test}.tsv`; media columns stand beside title and text.
 
+People train on `qrels/train.tsv`: train and dev hold what may reach training, test all that was judged.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 from label_configs.records import Item, Query
-from store import files
 from sync import splits
 from sync.dataset import Dataset
 from sync.formats import base, media
 
+_HEADER = ("query-id", "corpus-id", "score")
+
 
 def write(data: Dataset, folder: Path) -> None:
     """Write the judged queries, the whole corpus, and the grades of each split that has any."""
-    judged = sorted({qrel.query_id for qrel in data.qrels})
     base.lines(folder / "corpus.jsonl", map(_item, data.items.values()))
-    base.lines(folder / "queries.jsonl", (_query(data.queries[query_id]) for query_id in judged))
+    base.lines(folder / "queries.jsonl", (_query(data.queries[query_id]) for query_id in base.asked(data)))
     for name in splits.NAMES:
-        rows = [f"{q}\t{d}\t{grade}\n" for q, d, grade in data.qrels if data.split(q) == name]
-        if rows:
-            files.write(folder / "qrels" / f"{name}.tsv", "query-id\tcorpus-id\tscore\n" + "".join(rows))
+        base.table(folder / "qrels" / f"{name}.tsv", _HEADER, _qrels(data, name))
+
+
+def _qrels(data: Dataset, split: splits.Split) -> Iterator[tuple[str, str, int]]:
+    return ((r.query_id, r.doc_id, r.grade) for r in base.graded(data, split))
 
 
 def _item(item: Item) -> dict[str, object]:

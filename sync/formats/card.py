@@ -16,30 +16,36 @@ _LICENCE = ("licence", "license")
 _ATTRIBUTION = ("attribution", "author", "source")
 
 
-def write(data: Dataset, folder: Path, configs: Sequence[Mapping[str, object]] = ()) -> None:
-    """Write README.md, and ATTRIBUTION.tsv where items name an author or a source. configs: of the hub's loader."""
+def write(data: Dataset, folder: Path, *, whole: bool) -> None:
+    """Write README.md, and ATTRIBUTION.tsv where items name an author or a source. whole: of all items, and not only of
+    those that were judged.
+    """
     import jinja2
 
+    shown = {j.doc_id for j in data.judgments} | {j.other_doc_id for j in data.judgments}
+    items = [item for item in data.items.values() if whole or item.doc_id in shown]
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 -- Markdown
     text = (resources.files("sync.formats") / "card.md").read_text("utf-8")
-    files.write(folder / "README.md", template.from_string(text).render(_about(data, configs)))
-    named = [(i.doc_id, _first(i, _LICENCE), _first(i, _ATTRIBUTION)) for i in data.items.values()]
+    files.write(folder / "README.md", template.from_string(text).render(_about(data, items, _configs(folder))))
+    named = [(i.doc_id, _first(i, _LICENCE), _first(i, _ATTRIBUTION)) for i in items]
     rows = ["\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in named if row[2]]
     if rows:
         files.write(folder / "ATTRIBUTION.tsv", "doc_id\tlicence\tattribution\n" + "".join(rows))
 
 
-def _about(data: Dataset, configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def _about(data: Dataset, items: Sequence[Item], configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
     relevance = data.consensus.relevance
     grades = Counter(r.grade for r in relevance)
-    asked = Counter(data.split(query_id) for query_id in {r.query_id for r in relevance})
-    licences = _licences(data.items.values())
+    judged = {(j.query_id, j.doc_id) for j in data.judgments}
+    asked = Counter(data.split(query_id) for query_id in {query_id for query_id, _ in judged})
+    licences = _licences(items)
     return {
         "head": _head(data, licences, configs),
         "name": data.name,
         "annotators": len({j.annotator for j in data.judgments}),
-        "pairs": len(relevance),
-        "modalities": sorted(Counter(item.modality for item in data.items.values()).items()),
+        "pairs": len(judged),
+        "method": data.settings.consensus.method,
+        "modalities": sorted(Counter(item.modality for item in items).items()),
         "queries": [(name, asked[name]) for name in splits.NAMES if asked[name]],
         "rules": data.rules,
         "grades": [(grade, grades[grade.value]) for grade in data.rules.grades],
@@ -56,6 +62,21 @@ def _head(data: Dataset, licences: Mapping[str, int], configs: Sequence[Mapping[
     if configs:
         about["configs"] = [dict(config) for config in configs]
     return yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+
+
+def _configs(folder: Path) -> list[dict[str, object]]:
+    """The tables of the hub's layout by the names that its loader has for them, and once more for `reranking`."""
+    there = [name for name in splits.NAMES if (folder / "qrels" / f"{name}.parquet").exists()]
+    if not there:
+        return []
+    tables: dict[str, Sequence[str]] = {"corpus": ["corpus"], "queries": ["queries"], "qrels": there}
+    ranked = {**tables, "top_ranked": there}
+    named = [(name, name, parts) for name, parts in tables.items()]
+    named += [(f"reranking-{name}", name, parts) for name, parts in ranked.items()]
+    return [
+        {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
+        for config, name, parts in named
+    ]
 
 
 def _licences(items: Iterable[Item]) -> Counter[str]:

@@ -11,7 +11,7 @@ from label_configs.records import Modality
 from sync.dataset import Dataset
 from sync.formats import base, captions, media, parquet, told
 from sync.formats.captions import Captioned
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 HOLDS: frozenset[Modality] = frozenset({"audio", "video"})
 _COLUMNS: Mapping[str, parquet.Kind] = {
@@ -33,7 +33,7 @@ _COLUMNS: Mapping[str, parquet.Kind] = {
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; `clip` is a path from the folder, or the corpus's own URI by reference."""
     captions.check(data, "clip-text", HOLDS, data.rules.positive | data.rules.negative)
-    for split in ("train", "dev"):
+    for split in TRAINED:
         rows = (_row(pair, data, folder) for pair in _pairs(data, split))
         parquet.write(folder / f"{split}.parquet", _COLUMNS, rows)
 

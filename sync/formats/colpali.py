@@ -10,7 +10,8 @@ from pathlib import Path
 from label_configs.records import Modality
 from sync.dataset import Dataset
 from sync.formats import base, media, parquet, told
-from sync.formats.samples import Sample, samples
+from sync.formats.samples import Sample, samples, width
+from sync.splits import TRAINED
 
 _QUERIES: frozenset[Modality] = frozenset({"text"})
 _ITEMS: frozenset[Modality] = frozenset({"text", "image"})
@@ -20,8 +21,9 @@ def write(data: Dataset, folder: Path) -> None:
     """Write train and dev, and of the corpus what they name."""
     told.only(data, "colpali", _QUERIES, _ITEMS)
     told.uniform(data, "colpali")
-    for split in ("train", "dev"):
-        base.lines(folder / f"{split}.jsonl", (_row(s, data) for s in samples(data, split)))
+    negatives = width(data)
+    for split in TRAINED:
+        base.lines(folder / f"{split}.jsonl", (_row(s, data) for s in samples(data, split, negatives)))
     named = sorted(set(_named(data)))
     if named:
         columns: dict[str, parquet.Kind] = {"doc_id": "text", "doc": data.items[named[0]].modality}
@@ -30,10 +32,10 @@ def write(data: Dataset, folder: Path) -> None:
 
 
 def _named(data: Dataset) -> Iterator[str]:
-    for split in ("train", "dev"):
-        for s in samples(data, split):
-            yield s.positive.doc_id
-            yield from (r.doc_id for r in s.negatives)
+    for split in TRAINED:
+        for one in base.judged(data, split):
+            if one.positives and one.negatives:
+                yield from (r.doc_id for r in (*one.positives, *one.negatives))
 
 
 def _row(s: Sample, data: Dataset) -> dict[str, object]:
@@ -44,6 +46,7 @@ def _row(s: Sample, data: Dataset) -> dict[str, object]:
         "neg_target": [r.doc_id for r in s.negatives],
         "pos_grade": s.positive.grade,
         "neg_grades": [r.grade for r in s.negatives],
-        "reasons": told.reasons(s.positive, data),
+        "pos_reasons": told.reason(s.positive, data),
+        "neg_reasons": [told.reason(r, data) for r in s.negatives],
         "rules_hash": data.rules.hash,
     }

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from label_configs.records import Relevance
 from sync.dataset import Dataset
-from sync.formats import base, media, rows
+from sync.formats import base, media, told
 from sync.formats.base import Judged
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write `train/train.jsonl` and `dev/dev.jsonl`."""
     base.only_texts(data, "flagembedding")
-    for split in rows.TRAINED:
+    for split in TRAINED:
         base.lines(folder / split / f"{split}.jsonl", _rows(data, split))
 
 
@@ -37,6 +37,9 @@ def _row(one: Judged, data: Dataset) -> dict[str, object]:
         "query_id": one.query.query_id,
         "pos_ids": [r.doc_id for r in one.positives],
         "neg_ids": [r.doc_id for r in one.negatives],
+        "pos_reasons": [told.reason(r, data) for r in one.positives],
+        "neg_reasons": [told.reason(r, data) for r in one.negatives],
+        "rules_hash": data.rules.hash,
     }
 
 

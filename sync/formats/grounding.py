@@ -1,5 +1,7 @@
 """Grounding sets: `{train,dev,test}.jsonl`, a query a line with its positives from best to worst, why, and where.
 
+A query of which people called everything negative has no positives here: nothing that was shown to them matches it.
+
 rationale: the reasons that annotators named, with how many named each, and what they wrote. evidence: the stretch of a
 segment in seconds, and the `region` that an item's metadata give.
 """
@@ -16,13 +18,13 @@ from sync.splits import Split
 
 
 def write(data: Dataset, folder: Path) -> None:
-    """Write the queries of each split that have a positive."""
+    """Write the queries of each split that have a positive, and those that nothing matches."""
     for split in splits.NAMES:
         base.lines(folder / f"{split}.jsonl", (_query(judged, data, folder) for judged in _answered(data, split)))
 
 
 def _answered(data: Dataset, split: Split) -> Iterator[Judged]:
-    return (judged for judged in base.judged(data, split) if judged.positives)
+    return (one for one in base.judged(data, split) if one.positives or one.negatives == one.graded)
 
 
 def _query(judged: Judged, data: Dataset, folder: Path) -> dict[str, object]:

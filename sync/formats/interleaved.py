@@ -12,7 +12,7 @@ from label_configs.records import Modality, digest
 from sync.dataset import Dataset
 from sync.formats import base, captions, media, told
 from sync.formats.captions import Captioned
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 HOLDS: frozenset[Modality] = frozenset({"image"})
 SLOT, END = "<image>", "<|endofchunk|>"
@@ -23,7 +23,7 @@ SHOTS = 5
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev."""
     captions.check(data, "interleaved", HOLDS, data.rules.positive)
-    for split in ("train", "dev"):
+    for split in TRAINED:
         base.lines(folder / f"{split}.jsonl", (_group(pairs, data, folder) for pairs in _groups(data, split)))
 
 
@@ -40,7 +40,7 @@ def _hash(pair: Captioned) -> str:
 
 
 def _group(pairs: Sequence[Captioned], data: Dataset, folder: Path) -> dict[str, object]:
-    texts = [pair.text.replace(SLOT, "").replace(END, "").strip() for pair in pairs]
+    texts = [pair.text.replace(SLOT, "< image>").replace(END, "< |endofchunk|>") for pair in pairs]
     images = [media.place(pair.medium, data, folder) for pair in pairs]
     return {
         "text": "".join(f"{SLOT}{text}{END}" for text in texts),
@@ -50,5 +50,7 @@ def _group(pairs: Sequence[Captioned], data: Dataset, folder: Path) -> dict[str,
             {"image_name": image, "matched_text_index": n, "matched_sim": base.expected(pair.relevance, data)}
             for n, (image, pair) in enumerate(zip(images, pairs, strict=True))
         ],
-        "about": [told.about(pair.relevance, data) for pair in pairs],
+        "about": [
+            {**told.about(pair.relevance, data), "reasons": told.reasons(pair.relevance, data)} for pair in pairs
+        ],
     }

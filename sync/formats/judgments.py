@@ -5,7 +5,7 @@ kind; `grade` rows are what the consensus is made of.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
 
 from label_configs.records import Candidate, Judgment, Pool
@@ -51,6 +51,9 @@ _SHOWN: Mapping[str, Kind] = {
 }
 
 
+_read = attrgetter(*_SAID)
+
+
 def write(data: Dataset, folder: Path) -> None:
     """Write judgments.parquet, in the order of annotations, and of the rows within each."""
     parquet.write(folder / "judgments.parquet", {**_SAID, **_SHOWN}, _rows(data))
@@ -58,11 +61,10 @@ def write(data: Dataset, folder: Path) -> None:
 
 def _rows(data: Dataset) -> Iterator[list[object]]:
     pools = {pool.pool_id: pool for pool in data.pools}
-    shown = {(pool.pool_id, c.doc_id): c for pool in data.pools for c in pool.candidates}
+    shown = {(pool_id, c.doc_id): c for pool_id, pool in pools.items() for c in pool.candidates}
     for j in sorted(data.judgments, key=_order):
-        said = asdict(j)
         pool, candidate = pools.get(j.pool_id), shown.get((j.pool_id, j.doc_id))
-        yield [*(said[name] for name in _SAID), *_provenance(j, pool, candidate, data)]
+        yield [*_read(j), *_provenance(j, pool, candidate, data)]
 
 
 def _order(j: Judgment) -> tuple[object, ...]:

@@ -7,14 +7,13 @@ answer has one `sentid` in all of them. `dev` is named `val`, as there.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from label_configs.records import Item, Modality, Query
-from store import files
 from sync import splits
 from sync.dataset import Dataset
-from sync.formats import base, captions, media
+from sync.formats import base, captions, media, told
 from sync.formats.captions import Captioned
 from sync.splits import Split
 
@@ -26,13 +25,9 @@ def write(data: Dataset, folder: Path) -> None:
     """Write all splits into one file, picture by picture."""
     captions.check(data, "karpathy", HOLDS, data.rules.positive)
     images = _images(data, folder)
-    first = next(images, None)
-    if first is None:
-        return
-    with files.replacing(folder / "dataset.json") as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f'{{"dataset": {json.dumps(data.name)}, "images": [\n{base.line(first)}')
-        file.writelines(f",{base.line(image)}" for image in images)
-        file.write("]}\n")
+    for first in images:
+        opening = f'{{"dataset": {json.dumps(data.name)}, "images": [\n{base.line(first)}'
+        base.text(folder / "dataset.json", chain([opening], (f",{base.line(image)}" for image in images), ["]}\n"]))
 
 
 def _images(data: Dataset, folder: Path) -> Iterator[dict[str, object]]:
@@ -40,15 +35,15 @@ def _images(data: Dataset, folder: Path) -> Iterator[dict[str, object]]:
     imgids = count()
     for split in splits.NAMES:
         for pairs in _by_picture(data, split):
-            imgid, told = next(imgids), {sentids.setdefault(p.text, len(sentids)): p for p in pairs}
+            imgid, said = next(imgids), {sentids.setdefault(p.text, len(sentids)): p for p in pairs}
             filepath, _, filename = media.place(pairs[0].medium, data, folder).rpartition("/")
             yield {
                 "filepath": filepath,
                 "filename": filename,
                 "imgid": imgid,
                 "split": {"dev": "val"}.get(split, split),
-                "sentids": list(told),
-                "sentences": [_sentence(pair, imgid, sentid, data) for sentid, pair in told.items()],
+                "sentids": list(said),
+                "sentences": [_sentence(pair, imgid, sentid, data) for sentid, pair in said.items()],
             }
 
 
@@ -64,5 +59,5 @@ def _by_picture(data: Dataset, split: Split) -> Iterable[list[Captioned]]:
 
 def _sentence(pair: Captioned, imgid: int, sentid: int, data: Dataset) -> dict[str, object]:
     r = pair.relevance
-    told = {"query_id": r.query_id, "doc_id": r.doc_id, "grade": r.grade, "rules_hash": data.rules.hash}
-    return {"raw": pair.text, "tokens": _WORDS.findall(pair.text.lower()), "imgid": imgid, "sentid": sentid, **told}
+    about = {**told.about(r, data), "reasons": told.reasons(r, data)}
+    return {"raw": pair.text, "tokens": _WORDS.findall(pair.text.lower()), "imgid": imgid, "sentid": sentid, **about}

@@ -1,6 +1,7 @@
 """Media in data sets: embedded in a cell, copied beside, or by reference; originals or thumbnails."""
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from store import files
 from sync.dataset import Dataset
 
 FOLDER = "media"
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+"""Of a name that every file system takes."""
 
 
 def text(record: Item | Query) -> str:
@@ -23,7 +26,7 @@ def cell(record: Item | Query, data: Dataset, folder: Path) -> str | dict[str, A
         return text(record)
     if data.settings.export.media in ("auto", "embedded"):
         content, ending = read(record, data)
-        return {"bytes": content, "path": _name(content, ending)}
+        return {"bytes": content, "path": _name(record, content, ending, data)}
     return {"bytes": None, "path": place(record, data, folder)}
 
 
@@ -31,11 +34,12 @@ def place(record: Item | Query, data: Dataset, folder: Path) -> str:
     """Where a reader of `folder` finds a record's medium: copied to media/ below it, or its own URI by reference."""
     if data.settings.export.media == "reference":
         return record.uri
-    content, ending = read(record, data)
-    path = folder / FOLDER / _name(content, ending)
-    if not path.exists():
-        files.write(path, content)
-    return f"{FOLDER}/{path.name}"
+    known = data.named.get(record.uri, "")
+    if not known or not (folder / FOLDER / known).exists():
+        content, ending = read(record, data)
+        known = _name(record, content, ending, data)
+        files.write(folder / FOLDER / known, content)
+    return f"{FOLDER}/{known}"
 
 
 def stretch(record: Item | Query) -> dict[str, float]:
@@ -54,8 +58,12 @@ def read(record: Item | Query, data: Dataset) -> tuple[bytes, str]:
 def suffix(record: Item | Query) -> str:
     """What the path of a record's medium ends in, in small letters."""
     path = record.uri.rpartition("#")[2] if "#" in record.uri else urlsplit(record.uri).path
-    return PurePosixPath(path).suffix.lower()
+    ending = PurePosixPath(path).suffix.lower()
+    return ending if _SUFFIX.fullmatch(ending) else ""
 
 
-def _name(content: bytes, ending: str) -> str:
-    return hashlib.sha256(content).hexdigest()[:32] + ending
+def _name(record: Item | Query, content: bytes, ending: str, data: Dataset) -> str:
+    """A name by content, made once of a medium."""
+    if record.uri not in data.named:
+        data.named[record.uri] = hashlib.sha256(content).hexdigest()[:32] + ending
+    return data.named[record.uri]

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from label_configs.errors import Mendable
 from label_configs.records import Item, digest
-from store import files
 from store.media import length
 from sync import moments, splits
 from sync.dataset import Dataset
@@ -55,14 +54,13 @@ def write(data: Dataset, folder: Path) -> None:
     """Write each split that has moments, and the map of ids where Charades' lines cannot hold one."""
     found = moments.moments(data)
     _check(found, data)
-    spelled = base.spelled(one.doc_id for one in found)
+    spelled = base.spelled((one.doc_id for one in found), "##")
     for split in splits.NAMES:
         rows = [_row(one, data) for one in found if data.split(one.query_id) == split]
         base.lines(folder / f"{split}.jsonl", (_highlight(r, data, folder) for r in rows if r.clips))
         base.lines(folder / f"{split}.pairs.jsonl", (pair for r in rows for pair in _pairs(r, data, folder)))
-        lines = [line for r in rows for line in _charades(r, data, spelled.get(r.item.doc_id, r.item.doc_id))]
-        if lines:
-            files.write(folder / f"{split}.charades.txt", "".join(lines))
+        lines = (line for r in rows for line in _charades(r, data, spelled.get(r.item.doc_id, r.item.doc_id)))
+        base.text(folder / f"{split}.charades.txt", lines)
     base.ids(folder, spelled)
 
 

@@ -1,34 +1,34 @@
-"""MTEB, and the layout of the hub: corpus, queries and qrels in Parquet, media embedded, and the data set card.
+"""MTEB, and the layout of the hub: corpus, queries and qrels in Parquet, media embedded; the card names the tables.
 
-The judged queries, the whole corpus, and all grades, split by split. A second config of the same data, `reranking`,
-ranks what was judged of each query and nothing else: there, nothing unjudged counts as not relevant.
+The judged queries, the whole corpus, and grades: of test all, of train and dev what may reach training. A second config
+of the same data, `reranking`, ranks what was judged of each query and nothing else: there, nothing unjudged counts as
+not relevant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
 from label_configs.records import Item, Modality, Query
 from sync import splits
 from sync.dataset import Dataset
-from sync.formats import base, card, media, parquet
+from sync.formats import base, media, parquet
 
 _QRELS: Mapping[str, parquet.Kind] = {"query-id": "text", "corpus-id": "text", "score": "int"}
+Pair = tuple[str, str]
 _RANKED: Mapping[str, parquet.Kind] = {"query-id": "text", "corpus-ids": "texts"}
 
 
 def write(data: Dataset, folder: Path) -> None:
-    """Write all tables and the card, whose head tells the loader which table is what."""
-    judged = (data.queries[query_id] for query_id in sorted({q.query_id for q in data.qrels}))
+    """Write all tables."""
     _records(data, folder, "corpus", data.items.values())
-    _records(data, folder, "queries", list(judged))
-    there = []
+    _records(data, folder, "queries", [data.queries[query_id] for query_id in base.asked(data)])
+    ranks = {(query_id, doc_id): rank for query_id, doc_id, rank, _ in base.ranking(data)}
     for name in splits.NAMES:
-        rows = (qrel for qrel in data.qrels if data.split(qrel.query_id) == name)
-        if parquet.write(folder / "qrels" / f"{name}.parquet", _QRELS, rows):
-            parquet.write(folder / "top_ranked" / f"{name}.parquet", _RANKED, _ranked(data, name))
-            there.append(name)
-    card.write(data, folder, _configs(there))
+        rows = ((r.query_id, r.doc_id, r.grade) for r in base.graded(data, name))
+        parquet.write(folder / "qrels" / f"{name}.parquet", _QRELS, rows)
+        parquet.write(folder / "top_ranked" / f"{name}.parquet", _RANKED, _ranked(data, name, ranks))
 
 
 def _records(data: Dataset, folder: Path, name: str, records: Iterable[Query | Item]) -> None:
@@ -47,21 +47,8 @@ def _row(record: Query | Item, found: Sequence[Modality], data: Dataset, folder:
     return [name, record.modality, media.text(record), *held, *([record.start, record.end] if timed else [])]
 
 
-def _ranked(data: Dataset, split: splits.Split) -> Iterator[tuple[str, list[str]]]:
-    """By query what was judged, as the pre-ranking has it; what it did not find stands last."""
-    ranks = {(query_id, doc_id): rank for query_id, doc_id, rank, _ in base.ranking(data)}
-    pairs = ((q, d) for q, d, _ in data.qrels if data.split(q) == split)
-    ordered = sorted(pairs, key=lambda pair: (pair[0], ranks.get(pair, float("inf")), pair[1]))
-    for query_id, group in groupby(ordered, key=lambda pair: pair[0]):
-        yield query_id, [doc_id for _, doc_id in group]
-
-
-def _configs(there: Sequence[str]) -> list[dict[str, object]]:
-    """The tables by the names that the loader has for them, and once more for `reranking`."""
-    plain = [("corpus", ["corpus"]), ("queries", ["queries"]), ("qrels", there)]
-    named = [*((name, name, parts) for name, parts in plain)]
-    named += [(f"reranking-{name}", name, parts) for name, parts in (*plain, ("top_ranked", there))]
-    return [
-        {"config_name": config, "data_files": [{"split": part, "path": f"{name}/{part}.parquet"} for part in parts]}
-        for config, name, parts in named
-    ]
+def _ranked(data: Dataset, split: splits.Split, ranks: Mapping[Pair, int]) -> Iterator[tuple[str, list[str]]]:
+    """By query what its split holds of it, as the pre-ranking has it; what that did not find stands last."""
+    for query_id, rows in groupby(base.graded(data, split), key=lambda r: r.query_id):
+        pairs = [(query_id, r.doc_id) for r in rows]
+        yield query_id, [d for _, d in sorted(pairs, key=lambda pair: (ranks.get(pair, inf), pair[1]))]

@@ -7,41 +7,28 @@ the row of a query that has fewer than n, they repeat. Ids, grades and reasons s
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import cycle, islice
 from pathlib import Path
 
 from sync.dataset import Dataset
-from sync.formats import base, rows
-from sync.formats.base import Judged
+from sync.formats import rows, samples
 from sync.formats.rows import Row
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev, both of one width."""
-    found = (len(one.negatives) for split in rows.TRAINED for one in base.judged(data, split) if one.positives)
-    width = min(max(found, default=0), data.settings.export.negatives)
+    width = samples.width(data)
     names = ("anchor", "positive", *(f"negative_{n + 1}" for n in range(width)))
-    for split in rows.TRAINED:
+    for split in TRAINED:
         rows.write(data, folder, split, names, {}, partial(_tuples, data, split, width))
 
 
 def _tuples(data: Dataset, split: Split, width: int) -> Iterator[Row]:
-    for one in base.judged(data, split):
-        if one.positives and one.negatives:
-            yield from _of(data, one, width)
-
-
-def _of(data: Dataset, one: Judged, width: int) -> Iterator[Row]:
-    """The rows of a query: as many as it takes to use every positive, and every negative in turn."""
-    negatives = cycle(one.negatives)
-    wanted = max(len(one.positives), -(-len(one.negatives) // width))
-    for positive in islice(cycle(one.positives), wanted):
-        against = list(islice(negatives, width))
+    for query, positive, negatives in samples.samples(data, split, width):
         about = {
-            "query_id": one.query.query_id,
+            "query_id": query.query_id,
             **rows.about(data, positive, "positive_"),
-            "negatives": [rows.about(data, r) for r in against],
+            "negatives": [rows.about(data, r) for r in negatives],
             "rules_hash": data.rules.hash,
         }
-        yield Row((one.query, *(data.items[r.doc_id] for r in (positive, *against))), (), about)
+        yield Row((query, *(data.items[r.doc_id] for r in (positive, *negatives))), (), about)

@@ -11,12 +11,12 @@ from pathlib import Path
 from sync.dataset import Dataset
 from sync.formats import base, rows
 from sync.formats.rows import Row
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write every positive with its query."""
-    for split in rows.TRAINED:
+    for split in TRAINED:
         rows.write(data, folder, split, ("anchor", "positive"), {}, partial(_pairs, data, split))
 
 

@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple
 from label_configs.forms.pairwise import BETTER
 from label_configs.records import Judgment, Query
 from sync.dataset import Dataset
-from sync.formats import base, parquet, rows
+from sync.formats import base, parquet, rows, told
 from sync.formats.rows import Row
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
 _LABELS: Mapping[str, parquet.Kind] = {"said": "text", "margin": "float"}
 Compared = Mapping[str, Mapping[tuple[str, str], Counter[str]]]
@@ -37,8 +37,8 @@ class Preference(NamedTuple):
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; what measures annotators and pools is in neither."""
-    compared = comparisons(data.judgments)
-    for split in rows.TRAINED:
+    compared = comparisons(data.spoken)
+    for split in TRAINED:
         made = partial(_rows, data, split, compared)
         rows.write(data, folder, split, ("prompt", "chosen", "rejected"), _LABELS, made)
 
@@ -72,8 +72,8 @@ def _compared(data: Dataset, query: Query, known: Mapping[tuple[str, str], Count
     for (low, high), votes in known.items():
         ahead = votes[low] - votes[high]
         chosen, rejected = (low, high) if ahead > 0 else (high, low)
-        told = data.said.get((query.query_id, chosen))
-        fit = all(data.may_train(query.query_id, doc_id) for doc_id in (low, high)) and not (told and told.dissonant)
+        said = data.said.get((query.query_id, chosen))
+        fit = all(data.may_train(query.query_id, doc_id) for doc_id in (low, high)) and not (said and said.dissonant)
         if ahead and fit:
             yield Preference(query, chosen, rejected, "pairwise", round(abs(ahead) / votes.total(), 4))
 
@@ -90,9 +90,11 @@ def _graded(data: Dataset, query: Query, known: Mapping[tuple[str, str], object]
 
 def _rows(data: Dataset, split: Split, compared: Compared) -> Iterator[Row]:
     for one in preferences(data, split, compared):
-        about = {"query_id": one.query.query_id, "chosen_id": one.chosen, "rejected_id": one.rejected}
+        ids = {"query_id": one.query.query_id, "chosen_id": one.chosen, "rejected_id": one.rejected}
+        sides = {"chosen": one.chosen, "rejected": one.rejected}
+        why = {f"{side}_reasons": told.counted(one.query.query_id, doc_id, data) for side, doc_id in sides.items()}
         cells = one.query, data.items[one.chosen], data.items[one.rejected]
-        yield Row(cells, (one.said, one.margin), {**about, "rules_hash": data.rules.hash})
+        yield Row(cells, (one.said, one.margin), {**ids, **why, "rules_hash": data.rules.hash})
 
 
 def _time(j: Judgment) -> tuple[str, int]:

@@ -4,17 +4,16 @@ comes from.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from label_configs.records import Item, Modality, Query, Relevance
+from store import files
 from sync.dataset import Dataset
-from sync.formats import base, media, parquet
+from sync.formats import base, media, parquet, told
 from sync.splits import Split
 
 Cell = Query | Item | Sequence[Item]
 """What a column of media or texts holds: a record, or a list of them."""
-TRAINED: Sequence[Split] = ("train", "dev")
-"""The splits that training sees; the test split stays for evaluation."""
 
 
 class Row(NamedTuple):
@@ -35,15 +34,21 @@ def write(
 ) -> None:
     """Write `SPLIT.parquet` and, line by line beside it, `SPLIT.ids.jsonl`; without rows, nothing.
 
-    rows: gives the same rows each time, so that none is kept: for the kinds of the columns, the table, and the ids.
-    Ids stand apart because trainers take a further column for a further input.
+    rows: gives the same rows each time, so that none is kept: for the kinds of the columns, then for both files. Ids
+    stand apart because trainers take a further column for a further input.
     """
     kinds = _kinds(columns, rows())
     if not kinds:
         return
-    made = ([*(_cell(cell, data, folder) for cell in row.cells), *row.labels] for row in rows())
-    parquet.write(folder / f"{split}.parquet", {**kinds, **labels}, made)
-    base.lines(folder / f"{split}.ids.jsonl", (row.about for row in rows()))
+    with files.replacing(folder / f"{split}.ids.jsonl") as temporary, temporary.open("w", encoding="utf-8") as ids:
+        made = (_cells(row, data, folder, ids) for row in rows())
+        parquet.write(folder / f"{split}.parquet", {**kinds, **labels}, made)
+
+
+def _cells(row: Row, data: Dataset, folder: Path, ids: TextIO) -> list[object]:
+    """The cells of a row, as its ids are written beside."""
+    ids.write(base.line(row.about))
+    return [*(_cell(cell, data, folder) for cell in row.cells), *row.labels]
 
 
 def about(data: Dataset, r: Relevance, name: str = "") -> dict[str, object]:
@@ -51,12 +56,11 @@ def about(data: Dataset, r: Relevance, name: str = "") -> dict[str, object]:
 
     name: `positive_`, where a row holds more items than one.
     """
-    told = data.said.get((r.query_id, r.doc_id))
     return {
         f"{name or 'doc_'}id": r.doc_id,
         f"{name}grade": r.grade,
         f"{name}source": data.candidates[r.query_id, r.doc_id].source,
-        f"{name}reasons": dict(sorted(told.reasons.items())) if told else {},
+        f"{name}reasons": told.counted(r.query_id, r.doc_id, data),
     }
 
 

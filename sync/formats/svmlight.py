@@ -2,20 +2,17 @@
 
 Features are what a ranker has before anybody looks: score and reciprocal rank in the pre-ranking, and the similarity of
 the encoders; 0 where there is none. `features.tsv` names them. Who proposed an item and as what is no feature: it would
-tell hard negatives from the rest. `queries.tsv` says which query_id a qid is, as a JSON string; `SPLIT.ids.jsonl` line
+tell hard negatives from the rest. `ids.tsv` says which query_id a qid is, as a JSON string; `SPLIT.ids.jsonl` line
 by line what was judged.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from label_configs.records import Relevance
-from store import files
 from sync import splits
 from sync.dataset import Dataset
-from sync.formats import base, rows
-from sync.splits import Split
+from sync.formats import base, told
 
 FEATURES: Mapping[str, str] = {
     "pre_ranking_score": "score in the pre-ranking",
@@ -31,23 +28,13 @@ def write(data: Dataset, folder: Path) -> None:
     qids = {query_id: n for n, query_id in enumerate(sorted({q.query_id for q in data.qrels}), 1)}
     ranked = {(q, d): (score, 1 / rank) for q, d, rank, score in base.ranking(data)}
     for split in splits.NAMES:
-        lines = [_line(r, qids[r.query_id], ranked, data) for r in _judged(data, split)]
-        if lines:
-            files.write(folder / f"{split}.txt", "".join(lines))
-            about = ({"query_id": r.query_id, **_about(data, r)} for r in _judged(data, split))
-            base.lines(folder / f"{split}.ids.jsonl", about)
+        lines = (_line(r, qids[r.query_id], ranked, data) for r in base.graded(data, split))
+        base.text(folder / f"{split}.txt", lines)
+        about = ({**told.about(r, data), "reasons": told.reasons(r, data)} for r in base.graded(data, split))
+        base.lines(folder / f"{split}.ids.jsonl", about)
     names = (f"{n}\t{name}\t{line}\n" for n, (name, line) in enumerate(FEATURES.items(), 1))
-    files.write(folder / "features.tsv", "".join(names))
-    files.write(folder / "queries.tsv", "".join(f"{n}\t{json.dumps(name)}\n" for name, n in qids.items()))
-
-
-def _judged(data: Dataset, split: Split) -> Iterator[Relevance]:
-    """In the order of their queries, as rankers need them."""
-    if split in rows.TRAINED:
-        for one in base.judged(data, split):
-            yield from one.graded
-    else:
-        yield from (r for r in data.consensus.relevance if data.split(r.query_id) == split)
+    base.text(folder / "features.tsv", names)
+    base.ids(folder, {query_id: str(qid) for query_id, qid in qids.items()})
 
 
 def _line(r: Relevance, qid: int, ranked: Ranked, data: Dataset) -> str:
@@ -56,7 +43,3 @@ def _line(r: Relevance, qid: int, ranked: Ranked, data: Dataset) -> str:
     values = (*ranked.get(pair, (0.0, 0.0)), shown.score if shown else 0.0)
     cells = " ".join(f"{n}:{value:.9g}" for n, value in enumerate(values, 1))
     return f"{r.grade} qid:{qid} {cells}\n"
-
-
-def _about(data: Dataset, r: Relevance) -> dict[str, object]:
-    return {"doc_id": r.doc_id, "grade": r.grade, "rules_hash": data.rules.hash}

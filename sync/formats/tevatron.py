@@ -10,19 +10,25 @@ from pathlib import Path
 
 from label_configs.records import Item, Modality, Query
 from sync.dataset import Dataset
-from sync.formats import base, media, parquet, rows
+from sync.formats import base, media, parquet, told
 from sync.formats.base import Judged
-from sync.splits import Split
+from sync.splits import TRAINED, Split
 
-_IDS: Mapping[str, parquet.Kind] = {"positive_document_ids": "texts", "negative_document_ids": "texts"}
+_JUDGED: Mapping[str, parquet.Kind] = {
+    "positive_document_ids": "texts",
+    "negative_document_ids": "texts",
+    "positive_reasons": "texts",
+    "negative_reasons": "texts",
+    "rules_hash": "text",
+}
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write `train.parquet`, `dev.parquet`, and the whole corpus."""
-    for split in rows.TRAINED:
+    for split in TRAINED:
         kinds = _kinds((one.query for one in _judged(data, split)), "query_")
         made = (_row(one, kinds, data, folder) for one in _judged(data, split))
-        parquet.write(folder / f"{split}.parquet", {"query_id": "text", **kinds, **_IDS}, made)
+        parquet.write(folder / f"{split}.parquet", {"query_id": "text", **kinds, **_JUDGED}, made)
     columns = _kinds(data.items.values())
     items = ([i.doc_id, *_cells(i, columns, data, folder)] for i in data.items.values())
     parquet.write(folder / "corpus.parquet", {"docid": "text", **columns}, items)
@@ -33,8 +39,10 @@ def _judged(data: Dataset, split: Split) -> Iterator[Judged]:
 
 
 def _row(one: Judged, kinds: Mapping[str, parquet.Kind], data: Dataset, folder: Path) -> list[object]:
-    ids = ([r.doc_id for r in side] for side in (one.positives, one.negatives))
-    return [one.query.query_id, *_cells(one.query, kinds, data, folder), *ids]
+    sides = one.positives, one.negatives
+    ids = ([r.doc_id for r in side] for side in sides)
+    reasons = ([told.reason(r, data) for r in side] for side in sides)
+    return [one.query.query_id, *_cells(one.query, kinds, data, folder), *ids, *reasons, data.rules.hash]
 
 
 def _kinds(records: Iterable[Query | Item], prefix: str = "") -> dict[str, parquet.Kind]:

@@ -13,6 +13,7 @@ def about(r: Relevance, data: Dataset) -> dict[str, object]:
     """Ids, the grade on the scale of the rules, its continuous weight from 0 to 1, how sure it is, who proposed the
     item, and under which rules it was judged.
     """
+    shown = data.candidates.get((r.query_id, r.doc_id))
     return {
         "query_id": r.query_id,
         "doc_id": r.doc_id,
@@ -20,7 +21,7 @@ def about(r: Relevance, data: Dataset) -> dict[str, object]:
         "weight": base.expected(r, data),
         "confidence": r.confidence,
         "votes": r.votes,
-        "source": data.candidates[r.query_id, r.doc_id].source,
+        "source": shown.source if shown else "",
         "rules_hash": data.rules.hash,
     }
 
@@ -29,6 +30,17 @@ def reasons(r: Relevance, data: Dataset) -> list[str]:
     """The reasons that annotators named, the most named first."""
     said = data.said.get((r.query_id, r.doc_id))
     return sorted(said.reasons, key=lambda code: (-said.reasons[code], code)) if said else []
+
+
+def counted(query_id: str, doc_id: str, data: Dataset) -> dict[str, int]:
+    """How many annotators named each reason of a pair."""
+    said = data.said.get((query_id, doc_id))
+    return dict(sorted(said.reasons.items())) if said else {}
+
+
+def reason(r: Relevance, data: Dataset) -> str:
+    """The same in one text, for tables whose readers infer what a column holds."""
+    return ", ".join(reasons(r, data))
 
 
 def records(data: Dataset) -> tuple[list[Query], list[Item]]:

@@ -1,11 +1,11 @@
 """TREC: `qrels.txt` with `query_id 0 doc_id grade`, and the pre-ranking as `run.txt`.
 
-Ids with white space are percent-encoded, and `ids.tsv` says which: written id, tab, id as a JSON string.
+For evaluation: all that was judged is in it, of every split, what measures annotators and pools as well. Ids with white
+space are percent-encoded, and `ids.tsv` says which: written id, tab, id as a JSON string.
 """
 
 from pathlib import Path
 
-from store import files
 from sync.dataset import Dataset
 from sync.formats import base
 
@@ -19,10 +19,10 @@ def write(data: Dataset, folder: Path) -> None:
         return spelled.get(name, name)
 
     qrels = (f"{as_written(q)} 0 {as_written(d)} {grade}\n" for q, d, grade in data.qrels)
-    files.write(folder / "qrels.txt", "".join(qrels))
+    base.text(folder / "qrels.txt", qrels)
     run = (
         f"{as_written(q)} Q0 {as_written(d)} {rank} {score:.9f} pre-ranking\n"
         for q, d, rank, score in base.ranking(data)
     )
-    files.write(folder / "run.txt", "".join(run))
+    base.text(folder / "run.txt", run)
     base.ids(folder, spelled)

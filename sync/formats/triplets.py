@@ -7,45 +7,27 @@ negative is used at least once, and no more often than that takes. Ids, grades a
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
 
-from label_configs.records import Query, Relevance
 from sync.dataset import Dataset
-from sync.formats import base, rows
+from sync.formats import rows
 from sync.formats.rows import Row
-from sync.splits import Split
-
-
-class Triplet(NamedTuple):
-    """A query with a positive and a verified negative."""
-
-    query: Query
-    positive: Relevance
-    negative: Relevance
+from sync.formats.samples import samples
+from sync.splits import TRAINED, Split
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; test queries stay for evaluation."""
-    for split in rows.TRAINED:
+    for split in TRAINED:
         rows.write(data, folder, split, ("anchor", "positive", "negative"), {}, partial(_rows, data, split))
 
 
-def triplets(data: Dataset, split: Split) -> Iterator[Triplet]:
-    """The triplets of a split, queries in the order of their ids, the hardest negatives first."""
-    for query, positives, negatives, _ in base.judged(data, split):
-        if positives and negatives:
-            pairs = zip(cycle(positives), cycle(negatives), range(max(len(positives), len(negatives))), strict=False)
-            yield from (Triplet(query, positive, negative) for positive, negative, _ in pairs)
-
-
 def _rows(data: Dataset, split: Split) -> Iterator[Row]:
-    for t in triplets(data, split):
+    for query, positive, (negative,) in samples(data, split, 1):
         about = {
-            "query_id": t.query.query_id,
-            **rows.about(data, t.positive, "positive_"),
-            **rows.about(data, t.negative, "negative_"),
+            "query_id": query.query_id,
+            **rows.about(data, positive, "positive_"),
+            **rows.about(data, negative, "negative_"),
             "rules_hash": data.rules.hash,
         }
-        yield Row((t.query, data.items[t.positive.doc_id], data.items[t.negative.doc_id]), (), about)
+        yield Row((query, data.items[positive.doc_id], data.items[negative.doc_id]), (), about)

@@ -5,24 +5,28 @@ of a side. Where media are of several kinds it is that of the commonest kind, `j
 content. `k.json` names the ids, grades and reasons, and of segments start and end in seconds, 0 for an open end.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from label_configs.records import Item, Query
 from sync.dataset import Dataset
-from sync.formats import media, shards, told
-from sync.formats.samples import Sample, samples
+from sync.formats import base, media, shards, told
+from sync.formats.samples import Sample, samples, width
+from sync.splits import TRAINED
 
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; shards hold the media themselves, whatever `[export] media` says."""
     told.uniform(data, "wds-negatives")
-    sides = told.records(data)
+    sides, negatives = told.records(data), width(data)
     query, item = (_extension(side, data) for side in sides)
     stretched = any(media.stretch(record) for side in sides for record in side)
-    for split in ("train", "dev"):
-        shards.write(folder / split, (_sample(s, data, query, item, stretched) for s in samples(data, split)))
+    for split in TRAINED:
+        shards.write(
+            folder / split, (_sample(s, data, query, item, stretched) for s in samples(data, split, negatives))
+        )
 
 
 def _extension(records: Sequence[Query | Item], data: Dataset) -> str:
@@ -39,7 +43,7 @@ def _sample(s: Sample, data: Dataset, query: str, item: str, stretched: bool) ->
     if stretched:
         ends = [[r.start or 0.0, r.end or 0.0] for r in records]
         about |= {"query_stretch": ends[0], "pos_stretch": ends[1], "neg_stretches": ends[2:]}
-    return shown | {"json": json.dumps(about, ensure_ascii=False).encode()}
+    return shown | {"json": msgspec.json.encode(about)}
 
 
 def _content(record: Query | Item, data: Dataset) -> bytes:
@@ -52,9 +56,10 @@ def _about(s: Sample, data: Dataset) -> dict[str, object]:
         "query_id": s.query.query_id,
         "pos_id": s.positive.doc_id,
         "pos_grade": s.positive.grade,
-        "pos_reasons": ", ".join(told.reasons(s.positive, data)),
+        "pos_weight": base.expected(s.positive, data),
+        "pos_reasons": told.reason(s.positive, data),
         "neg_ids": [r.doc_id for r in s.negatives],
         "neg_grades": [r.grade for r in s.negatives],
-        "neg_reasons": [", ".join(told.reasons(r, data)) for r in s.negatives],
+        "neg_reasons": [told.reason(r, data) for r in s.negatives],
         "rules_hash": data.rules.hash,
     }

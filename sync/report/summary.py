@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 from store.mappings import Mapped
-from sync import evaluation
+from sync import evaluation, splits
 from sync.agreement import alpha
 from sync.completeness.audit import missed
 from sync.dataset import Dataset
@@ -22,6 +22,7 @@ class Summary(TypedDict):
     judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
     false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
+    leaks: by split, judged pairs left out of its rows because the item answers a query of a later split.
     mapped: judgments of earlier rules, and how their grades were read.
     """
 
@@ -40,6 +41,7 @@ class Summary(TypedDict):
     mined_negative: int
     untouched: float
     false_negative_bound: float | None
+    leaks: dict[str, int]
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
     bias: dict[str, float]
@@ -70,6 +72,7 @@ def summary(data: Dataset) -> Summary:
         mined_negative=sum(s["negative"] for s in mined),
         untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
         false_negative_bound=missed(data.pools, graded)["share_most"],
+        leaks=splits.counted(data.leaks),
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,

@@ -1,6 +1,7 @@
 """The commands that look after judgments: gold, qualification, adjudication, repeats."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from label_configs.errors import Mendable
@@ -12,7 +13,8 @@ from store.gold import Gold
 from store.judgments import Table
 from store.settings import Project, Purpose
 from store.workspace import Workspace
-from sync import adjudication, qualification, repeats
+from sync import adjudication, asking, qualification, repeats
+from sync import recheck as rechecking
 from sync.dataset import load
 from sync.gold.annotators import Annotator, annotators
 from sync.gold.choice import promoted
@@ -94,6 +96,27 @@ def adjudicate(
         return Adjudicated(len(unknown), count, Pushed(0, 0, 0))
     made = {"purpose": "adjudication", "adjudicates": project, "domain": source.domain}
     return Adjudicated(len(unknown), count, _bring(workspace, source, name, title, fresh, there, made))
+
+
+def recheck(
+    workspace: Workspace, project: str, name: str, title: str, size: int | None, *, dry_run: bool = False
+) -> tuple[Mapping[str, int], Pushed]:
+    """Have a random sample of what is exported judged once more: a project in the review form, made once.
+
+    Gives the pairs that are asked now by their side, and what was pushed. size: of each side.
+    """
+    source, data = workspace.project(project), load(workspace, project)
+    there = _there(workspace, name, "recheck", rechecks=project)
+    earlier = list(pools.load(workspace.pools_of(there)).values()) if there else []
+    sides = rechecking.sample(rechecking.exported(data), size or workspace.settings.quality.recheck)
+    if not sides:
+        raise Mendable("Nothing is exported yet.", mend="Label some tasks, and run pull.")
+    fresh = asking.pools({pair: data.candidates[pair] for pair in sides}, earlier, workspace.settings.pool.seed)
+    counts = Counter[str](sides[pair] for pair in asking.asked(fresh))
+    if dry_run or not (fresh or there):
+        return counts, Pushed(0, 0, 0)
+    made = {"purpose": "recheck", "rechecks": project, "domain": source.domain}
+    return counts, _bring(workspace, source, name, title, fresh, there, made)
 
 
 def repeat(workspace: Workspace, project: str, share: float | None, *, dry_run: bool = False) -> tuple[int, Pushed]:

@@ -284,7 +284,8 @@ class Quality(_Section):
     careful annotator, to be flagged; of the careful at most 1 in so many is. seconds: median for a judgment below which
     somebody is too fast; untouched: share of answers sent off as prefilled; few: answers from which these two are told.
     repeat_share: of the queries, those whose tasks are asked twice. apart, below: grades between two votes on a pair,
-    and confidence of its consensus, from which it goes to adjudication.
+    and confidence of its consensus, from which it goes to adjudication. recheck: exported pairs of each side that are
+    judged once more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
@@ -301,6 +302,7 @@ class Quality(_Section):
     repeat_share: Share = 0.05
     apart: Annotated[int, Field(ge=1)] = 2
     below: Share = 0.6
+    recheck: Annotated[int, Field(ge=1)] = 100
 
 
 class Splits(_Section):
@@ -328,14 +330,17 @@ class Export(_Section):
     confidence: Share = 0.0
 
 
-Purpose = Literal["main", "qualification", "adjudication"]
-"""What a project is for: data, telling who answers carefully, or deciding what others disagree about."""
+Purpose = Literal["main", "qualification", "adjudication", "recheck"]
+"""What a project is for: data, telling who answers carefully, deciding what others disagree about, or judging a sample
+of what is exported once more.
+"""
 
 
 class Project(_Section):
     """One Label Studio project on this workspace. votes: annotations wanted per task.
 
-    domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides.
+    domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides;
+    rechecks: the project whose export it judges a sample of.
     pass_mark: share of right answers from which a qualification is passed.
     """
 
@@ -348,12 +353,15 @@ class Project(_Section):
     purpose: Purpose = "main"
     domain: str = ""
     adjudicates: str = ""
+    rechecks: str = ""
     pass_mark: Share | None = None
 
     @model_validator(mode="after")
     def _has_what_its_purpose_needs(self) -> Self:
         if (self.purpose == "adjudication") != bool(self.adjudicates):
             raise ValueError("purpose = 'adjudication' and adjudicates = 'NAME' go together")
+        if (self.purpose == "recheck") != bool(self.rechecks):
+            raise ValueError("purpose = 'recheck' and rechecks = 'NAME' go together")
         if (self.purpose == "qualification") != (self.pass_mark is not None):
             raise ValueError("purpose = 'qualification' and pass_mark go together")
         return self

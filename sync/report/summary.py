@@ -7,6 +7,7 @@ from sync import evaluation
 from sync.agreement import alpha
 from sync.completeness.audit import missed
 from sync.dataset import Dataset
+from sync.recheck import Precision, precision
 
 
 class Gold(TypedDict):
@@ -22,7 +23,8 @@ class Summary(TypedDict):
     judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
     false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
-    mapped: judgments of earlier rules, and how their grades were read.
+    precision: of what is exported, by a sample that was judged once more. mapped: judgments of earlier rules, and how
+    their grades were read.
     """
 
     queries: int
@@ -43,6 +45,7 @@ class Summary(TypedDict):
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
     bias: dict[str, float]
+    precision: dict[str, Precision]
     mapped: list[Mapped]
 
 
@@ -73,6 +76,7 @@ def summary(data: Dataset) -> Summary:
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,
+        precision=precision(data),
         mapped=list(data.mapped),
     )
 

@@ -327,7 +327,7 @@ class Export(_Section):
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"
     pictures: Literal["originals", "thumbnails"] = "originals"
     negatives: Annotated[int, Field(ge=1, le=100)] = 5
-    confidence: Share = 0.0
+    confidence: Share = 0.75
 
 
 Purpose = Literal["main", "qualification", "adjudication", "recheck"]

@@ -94,6 +94,31 @@ def adjudicate(
     )
 
 
+def recheck(
+    workspace: WorkspaceOption = HERE,
+    source: FromOption = "main",
+    project: Annotated[str, typer.Option("--project", "-p", help="Name of the recheck.")] = "recheck",
+    title: Title = "",
+    sample: Annotated[int | None, typer.Option(min=1, help="Pairs of each side; [quality] recheck without it.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have a random sample of what is exported judged once more: how precise it is.
+
+    Once pulled, the report shows the precision of positives and of negatives with exact intervals. The answers change
+    nothing in the data. Repeatable: what is exported now is drawn from, and no pair is asked twice.
+
+    Example: ls-retrieval recheck -w photos && ls-retrieval pull -w photos -p recheck
+    """
+    from ls_retrieval import quality
+
+    asked, done = quality.recheck(opened_workspace(workspace), source, project, title, sample, dry_run=dry_run)
+    verb = "would go" if dry_run else "go"
+    typer.echo(
+        f"{asked['positive']} positives and {asked['negative']} negatives {verb} before a judge now, "
+        f"{done.made} tasks made"
+    )
+
+
 def repeat(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",

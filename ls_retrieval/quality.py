@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from label_configs.errors import Mendable
 from label_configs.records import Pool
-from ls_retrieval import admin, flow
+from ls_retrieval import admin, compose, flow
 from ls_retrieval.progress import say
 from store import gold, pools
 from store.gold import Gold
 from store.judgments import Table
 from store.settings import Project, Purpose
 from store.workspace import Workspace
-from sync import adjudication, asking, qualification, repeats
+from sync import adjudication, asking, qualification, repeats, views
+from sync import forget as naming
 from sync import recheck as rechecking
 from sync.dataset import load
 from sync.gold.annotators import Annotator, annotators
@@ -37,11 +38,20 @@ def measure(workspace: Workspace, project: str, *, promote: bool = False, dry_ru
     """Who answers carefully, after what is sure became gold, if it is asked for."""
     data, quality = load(workspace, project), workspace.settings.quality
     there = list(data.gold.values())
-    fresh = promoted(data.consensus.relevance, data.candidates, there, quality) if promote else []
+    used = Counter((a.query_id, a.doc_id) for a in data.answers)
+    fresh = promoted(data.consensus.relevance, data.candidates, there, quality, used) if promote else []
     if fresh and not dry_run:
         gold.save(workspace.gold, [*there, *fresh])
     people = annotators(data.judgments, data.answers, data.queries, data.rules, quality)
     return Measured(sorted([*there, *fresh]), fresh, people)
+
+
+def tabs(workspace: Workspace, project: str, people: Mapping[str, Annotator]) -> tuple[int, int]:
+    """A tab for each annotator in the project's Data Manager, called by pseudonym and flags; how many made, renamed."""
+    with compose.label_studio() as client:
+        users = naming.users(client, compose.pseudonym_key(workspace))
+        wanted = views.of_annotators(users, {name: one["flags"] for name, one in people.items()})
+        return views.ensure(client, workspace.project(project).id, wanted)
 
 
 def qualify(workspace: Workspace, project: str, name: str, title: str = "", *, dry_run: bool = False) -> Qualification:

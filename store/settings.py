@@ -279,7 +279,8 @@ class Quality(_Section):
     """How annotators are looked at. docs/gold.md says what each figure means.
 
     pass: share of right answers from which a qualification that is made now is passed. tasks: how many it has.
-    votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most.
+    votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most, not
+    counting those that measured `worn` people: word of them has gone round.
     evidence: how many times likelier the answers to gold are from somebody who does not look at them than from a
     careful annotator, to be flagged; of the careful at most 1 in so many is. seconds: median for a judgment below which
     somebody is too fast; untouched: share of answers sent off as prefilled; few: answers from which these two are told.
@@ -295,6 +296,7 @@ class Quality(_Section):
     votes: Annotated[int, Field(ge=2)] = 3
     confidence: Share = 0.95
     per_grade: Annotated[int, Field(ge=1)] = 20
+    worn: Annotated[int, Field(ge=1)] = 20
     evidence: Annotated[float, Field(gt=1)] = 10.0
     seconds: Annotated[float, Field(ge=0)] = 0.7
     untouched: Share = 0.5

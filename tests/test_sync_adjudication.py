@@ -151,10 +151,15 @@ def test_what_is_in_dispute_is_told_without_label_studio(tmp_path: Path) -> None
     assert "judge" not in workspace.settings.projects
 
 
-def answer_all(client: LabelStudio, workspace: Workspace, name: str, grade_of: Callable[[str, str], int]) -> None:
-    """One annotation of every task of a project: the grade that an annotator gives to query_id and doc_id."""
+def answer_all(
+    client: LabelStudio, workspace: Workspace, name: str, grade_of: Callable[[str, str], int], only: str = ""
+) -> None:
+    """One annotation of every task of a project: the grade that an annotator gives to query_id and doc_id.
+
+    only: the query whose tasks are answered.
+    """
     listed: list[Any] = list(client.tasks.list(project=workspace.project(name).id, fields="all"))
-    for task in listed:
+    for task in [task for task in listed if only in ("", task.data["query_id"])]:
         envelope = task.meta["ls_retrieval"]
         given = [str(grade_of(task.data["query_id"], envelope["docs"][c["id"]])) for c in task.data["candidates"]]
         names = ["rel"] if envelope["form"] == "review" else [f"rel_{n}" for n in range(len(given))]

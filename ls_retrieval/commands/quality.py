@@ -23,6 +23,9 @@ def gold(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     promote: Annotated[bool, typer.Option("--promote", help="Let what people agree on become gold: gold.tsv.")] = False,
+    tabs: Annotated[
+        bool, typer.Option("--tabs", help="Make a tab of each annotator's tasks in the Data Manager.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +42,9 @@ def gold(
         typer.echo(json.dumps(tables.plain(found), indent=1))
     else:
         quality_tables.show_measured(found, dry_run=dry_run)
+    if tabs and not dry_run:
+        made, renamed = quality.tabs(opened_workspace(workspace), project, found.annotators)
+        typer.echo(f"{made} tabs made, {renamed} renamed", err=as_json)
 
 
 def qualify(

@@ -1,7 +1,7 @@
 """Tabs of Label Studio's Data Manager: the tasks of one domain, and those that one annotator has answered.
 
-The community edition assigns no tasks to people. A tab can be given to them: "Label All Tasks" in it goes through its
-tasks alone.
+The community edition assigns no tasks to people. A tab can be given to them: "Label Tasks As Displayed", in the menu
+beside "Label All Tasks", goes through its tasks alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence

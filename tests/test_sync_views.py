@@ -58,11 +58,11 @@ def test_people_work_through_the_tasks_of_a_domains_tab_alone(workspace: Workspa
         flow.push(workspace, "main")
     project = workspace.project("main").id
     client = sdk(studio.admin)
-    there = {_title(view): view.id for view in client.views.list(project=project)}
+    there = {_title(view): view for view in client.views.list(project=project)}
     assert sorted(there) == ["colours", "seas"]
 
     ada = sdk(studio.annotator("ada"))
-    served = [_next(ada, project, int(there[domain] or 0))["data"]["query_id"] for domain in ("seas", "colours")]
+    served = [_next(ada, project, there[domain])["data"]["query_id"] for domain in ("seas", "colours")]
     assert served == ["q2", "q1"]
 
 
@@ -90,14 +90,14 @@ def _title(view: Any) -> str:
     return str(view.data["title"])
 
 
-def _next(client: LabelStudio, project: int, tab: int) -> Any:
-    """The task that "Label All Tasks" shows first in a tab."""
+def _next(client: LabelStudio, project: int, tab: Any) -> Any:
+    """The task that "Label Tasks As Displayed" shows first in a tab: the page sends the tab's filters and order."""
     wrapper = client._client_wrapper
     answer = httpx.post(
         f"{wrapper.get_base_url()}/api/dm/actions",
-        params={"id": "next_task", "tabID": tab, "project": project},
+        params={"id": "next_task", "tabID": tab.id, "project": project},
         headers=wrapper.get_headers(),
-        json={"project": project},
+        json={"project": project, "filters": tab.data["filters"], "ordering": tab.data["ordering"]},
     )
     assert answer.status_code == 200, answer.text
     return answer.json()

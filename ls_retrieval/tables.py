@@ -122,6 +122,10 @@ def overview(figures: Summary) -> Table:
     rows["items not shown"] = (
         "not audited" if bound is None else f"at most {bound:.1%} are relevant (95 %, by the audit)"
     )
+    if figures["unsure"]:
+        rows["negatives left out"] = (
+            f"{figures['unsure']}, less sure than [export] confidence: more votes, or a lower one, let them in"
+        )
     for part, of in figures["precision"].items():
         rows[f"exported {part}"] = _precise(of)
     for one in figures["mapped"]:

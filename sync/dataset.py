@@ -96,12 +96,16 @@ class Dataset:
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
-            unsure = r.grade in self.rules.negative and r.confidence < self.settings.export.confidence
-            if not unsure and not self._leak(r.query_id, r.doc_id):
+            if not self._is_unsure(r) and not self._leak(r.query_id, r.doc_id):
                 found.setdefault(r.query_id, []).append(r)
         for query_id, rows in found.items():
             rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))
         return found
+
+    @cached_property
+    def unsure(self) -> list[Relevance]:
+        """Negatives that were left out of `trainable` because the consensus is less sure than `[export] confidence`."""
+        return [r for r in self._shown if self._is_unsure(r)]
 
     @cached_property
     def leaks(self) -> list[Leak]:
@@ -138,6 +142,9 @@ class Dataset:
         """Relevance of pairs that measure neither annotators nor pools, and that are not dissonant."""
         rows = self.consensus.relevance
         return [r for r in rows if self._to_train(r.query_id, r.doc_id) and not self.dissonant(r)]
+
+    def _is_unsure(self, r: Relevance) -> bool:
+        return r.grade in self.rules.negative and r.confidence < self.settings.export.confidence
 
     def _to_train(self, query_id: str, doc_id: str) -> bool:
         candidate = self.candidates.get((query_id, doc_id))

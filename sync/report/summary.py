@@ -23,8 +23,8 @@ class Summary(TypedDict):
     judgments: grades by people. mined: hard negatives that were judged; mined_positive: of them those that people
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
     false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
-    precision: of what is exported, by a sample that was judged once more. mapped: judgments of earlier rules, and how
-    their grades were read.
+    unsure: negatives that stay out of training since the consensus is not sure enough. precision: of what is exported,
+    by a sample that was judged once more. mapped: judgments of earlier rules, and how their grades were read.
     """
 
     queries: int
@@ -40,6 +40,7 @@ class Summary(TypedDict):
     mined: int
     mined_positive: int
     mined_negative: int
+    unsure: int
     untouched: float
     false_negative_bound: float | None
     sources: dict[str, dict[str, int]]
@@ -71,6 +72,7 @@ def summary(data: Dataset) -> Summary:
         mined=sum(s["judged"] for s in mined),
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
+        unsure=len(data.unsure),
         untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
         false_negative_bound=missed(data.pools, graded)["share_most"],
         sources=sources,

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sync_world import RULES, grade, pool
@@ -288,6 +288,7 @@ def test_kinds_take_turns_and_the_least_used_comes_first() -> None:
     assert sorted(rotated(known, {}, 99)) == sorted(known)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 40))
 def test_as_many_are_used_as_are_wanted_and_there(kinds: list[int], wanted: int) -> None:
     known = {("q", f"d{n}"): kind for n, kind in enumerate(kinds)}

@@ -19,6 +19,7 @@ PANELS = {
         quality.qualify,
         quality.adjudicate,
         quality.repeat,
+        quality.recheck,
         quality.simulate,
     ),
     "Deliver": (delivery.sync, delivery.export, delivery.freeze, delivery.verify),

@@ -17,7 +17,7 @@ from store.mappings import RulesOf
 from store.settings import Project
 from store.workspace import Workspace
 from sync import export as exporting
-from sync import export_file, export_storage, projects
+from sync import export_file, export_storage, projects, views
 from sync import pull as pulling
 from sync import push as pushing
 from sync.dataset import Dataset, State, load
@@ -58,6 +58,9 @@ def push(workspace: Workspace, project: str, *, dry_run: bool = False) -> Pushed
     with compose.label_studio() as client, bar("Pushing tasks", len(tasks)) as advance:
         projects.refuse_earlier(client, presenter.project, presenter.rules, workspace.earlier_rules())
         pushed = pushing.push(client, presenter.project, tasks, dry_run=dry_run, advance=advance)
+        if not dry_run:
+            asked = {presenter.queries[pool.query_id].domain for pool in latest}
+            views.ensure(client, presenter.project.id, views.of_domains(asked))
         if pushed.made and not dry_run and presenter.project.purpose == "main":
             with explained("naming the model of the predictions"):
                 version = compose.ranker(workspace, presenter.project.id).version

@@ -1,18 +1,21 @@
 """The commands that look after judgments: gold, qualification, adjudication, repeats."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from label_configs.errors import Mendable
 from label_configs.records import Pool
-from ls_retrieval import admin, flow
+from ls_retrieval import admin, compose, flow
 from ls_retrieval.progress import say
 from store import gold, pools
 from store.gold import Gold
 from store.judgments import Table
 from store.settings import Project, Purpose
 from store.workspace import Workspace
-from sync import adjudication, qualification, repeats
+from sync import adjudication, asking, qualification, repeats, views
+from sync import forget as naming
+from sync import recheck as rechecking
 from sync.dataset import load
 from sync.gold.annotators import Annotator, annotators
 from sync.gold.choice import promoted
@@ -35,11 +38,20 @@ def measure(workspace: Workspace, project: str, *, promote: bool = False, dry_ru
     """Who answers carefully, after what is sure became gold, if it is asked for."""
     data, quality = load(workspace, project), workspace.settings.quality
     there = list(data.gold.values())
-    fresh = promoted(data.consensus.relevance, data.candidates, there, quality) if promote else []
+    used = Counter((a.query_id, a.doc_id) for a in data.answers)
+    fresh = promoted(data.consensus.relevance, data.candidates, there, quality, used) if promote else []
     if fresh and not dry_run:
         gold.save(workspace.gold, [*there, *fresh])
     people = annotators(data.judgments, data.answers, data.queries, data.rules, quality)
     return Measured(sorted([*there, *fresh]), fresh, people)
+
+
+def tabs(workspace: Workspace, project: str, people: Mapping[str, Annotator]) -> tuple[int, int]:
+    """A tab for each annotator in the project's Data Manager, called by pseudonym and flags; how many made, renamed."""
+    with compose.label_studio() as client:
+        users = naming.users(client, compose.pseudonym_key(workspace))
+        wanted = views.of_annotators(users, {name: one["flags"] for name, one in people.items()})
+        return views.ensure(client, workspace.project(project).id, wanted)
 
 
 def qualify(workspace: Workspace, project: str, name: str, title: str = "", *, dry_run: bool = False) -> Qualification:
@@ -94,6 +106,27 @@ def adjudicate(
         return Adjudicated(len(unknown), count, Pushed(0, 0, 0))
     made = {"purpose": "adjudication", "adjudicates": project, "domain": source.domain}
     return Adjudicated(len(unknown), count, _bring(workspace, source, name, title, fresh, there, made))
+
+
+def recheck(
+    workspace: Workspace, project: str, name: str, title: str, size: int | None, *, dry_run: bool = False
+) -> tuple[Mapping[str, int], Pushed]:
+    """Have a random sample of what is exported judged once more: a project in the review form, made once.
+
+    Gives the pairs that are asked now by their side, and what was pushed. size: of each side.
+    """
+    source, data = workspace.project(project), load(workspace, project)
+    there = _there(workspace, name, "recheck", rechecks=project)
+    earlier = list(pools.load(workspace.pools_of(there)).values()) if there else []
+    sides = rechecking.sample(rechecking.exported(data), size or workspace.settings.quality.recheck)
+    if not sides:
+        raise Mendable("Nothing is exported yet.", mend="Label some tasks, and run pull.")
+    fresh = asking.pools({pair: data.candidates[pair] for pair in sides}, earlier, workspace.settings.pool.seed)
+    counts = Counter[str](sides[pair] for pair in asking.asked(fresh))
+    if dry_run or not (fresh or there):
+        return counts, Pushed(0, 0, 0)
+    made = {"purpose": "recheck", "rechecks": project, "domain": source.domain}
+    return counts, _bring(workspace, source, name, title, fresh, there, made)
 
 
 def repeat(workspace: Workspace, project: str, share: float | None, *, dry_run: bool = False) -> tuple[int, Pushed]:

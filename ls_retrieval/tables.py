@@ -11,6 +11,7 @@ from ls_retrieval.status import Status
 from store import places
 from sync import splits
 from sync.bucket.layout import is_version
+from sync.recheck import Precision
 from sync.report import Summary
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ def overview(figures: Summary) -> Table:
         "not audited" if bound is None else f"at most {bound:.1%} are relevant (95 %, by the audit)"
     )
     rows["kept from training"] = splits.told(figures["leaks"])
+    if figures["unsure"]:
+        rows["negatives left out"] = (
+            f"{figures['unsure']}, less sure than [export] confidence: more votes, or a lower one, let them in"
+        )
+    for part, of in figures["precision"].items():
+        rows[f"exported {part}"] = _precise(of)
     for one in figures["mapped"]:
         rows[f"of the rules {one['rules_hash']}"] = f"{one['judgments']} by a mapping, {one['left_out']} left out"
     for name, value in rows.items():
@@ -161,6 +168,15 @@ def plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _precise(of: Precision) -> str:
+    """How often a sample that was judged again is right."""
+    found = of["precision"]
+    waiting = f"; {of['waiting']} not judged yet" if of["waiting"] else ""
+    if found is None:
+        return "not judged again yet"
+    return f"{of['right']} of {of['judged']} right: {found.low:.1%} to {found.high:.1%} (95 %){waiting}"
 
 
 def _number(value: float | None) -> str:

@@ -279,12 +279,14 @@ class Quality(_Section):
     """How annotators are looked at. docs/gold.md says what each figure means.
 
     pass: share of right answers from which a qualification that is made now is passed. tasks: how many it has.
-    votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most.
+    votes, confidence: from which a pair's consensus may become gold; per_grade: how many pairs of a grade at most, not
+    counting those that measured `worn` people: word of them has gone round.
     evidence: how many times likelier the answers to gold are from somebody who does not look at them than from a
     careful annotator, to be flagged; of the careful at most 1 in so many is. seconds: median for a judgment below which
     somebody is too fast; untouched: share of answers sent off as prefilled; few: answers from which these two are told.
     repeat_share: of the queries, those whose tasks are asked twice. apart, below: grades between two votes on a pair,
-    and confidence of its consensus, from which it goes to adjudication.
+    and confidence of its consensus, from which it goes to adjudication. recheck: exported pairs of each side that are
+    judged once more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
@@ -294,6 +296,7 @@ class Quality(_Section):
     votes: Annotated[int, Field(ge=2)] = 3
     confidence: Share = 0.95
     per_grade: Annotated[int, Field(ge=1)] = 20
+    worn: Annotated[int, Field(ge=1)] = 20
     evidence: Annotated[float, Field(gt=1)] = 10.0
     seconds: Annotated[float, Field(ge=0)] = 0.7
     untouched: Share = 0.5
@@ -301,6 +304,7 @@ class Quality(_Section):
     repeat_share: Share = 0.05
     apart: Annotated[int, Field(ge=1)] = 2
     below: Share = 0.6
+    recheck: Annotated[int, Field(ge=1)] = 100
 
 
 class Splits(_Section):
@@ -326,17 +330,20 @@ class Export(_Section):
     media: Literal["auto", "embedded", "copied", "reference"] = "auto"
     pictures: Literal["originals", "thumbnails"] = "originals"
     negatives: Annotated[int, Field(ge=1, le=100)] = 5
-    confidence: Share = 0.0
+    confidence: Share = 0.75
 
 
-Purpose = Literal["main", "qualification", "adjudication"]
-"""What a project is for: data, telling who answers carefully, or deciding what others disagree about."""
+Purpose = Literal["main", "qualification", "adjudication", "recheck"]
+"""What a project is for: data, telling who answers carefully, deciding what others disagree about, or judging a sample
+of what is exported once more.
+"""
 
 
 class Project(_Section):
     """One Label Studio project on this workspace. votes: annotations wanted per task.
 
-    domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides.
+    domain: of its queries; those of every domain without it. adjudicates: the project whose pairs it decides;
+    rechecks: the project whose export it judges a sample of.
     pass_mark: share of right answers from which a qualification is passed.
     """
 
@@ -349,12 +356,15 @@ class Project(_Section):
     purpose: Purpose = "main"
     domain: str = ""
     adjudicates: str = ""
+    rechecks: str = ""
     pass_mark: Share | None = None
 
     @model_validator(mode="after")
     def _has_what_its_purpose_needs(self) -> Self:
         if (self.purpose == "adjudication") != bool(self.adjudicates):
             raise ValueError("purpose = 'adjudication' and adjudicates = 'NAME' go together")
+        if (self.purpose == "recheck") != bool(self.rechecks):
+            raise ValueError("purpose = 'recheck' and rechecks = 'NAME' go together")
         if (self.purpose == "qualification") != (self.pass_mark is not None):
             raise ValueError("purpose = 'qualification' and pass_mark go together")
         return self

@@ -38,7 +38,8 @@ class State(NamedTuple):
 class Dataset:
     """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules.
 
-    verdicts: answers of the projects that adjudicate this one. gold: pairs whose grade is known.
+    verdicts: answers of the projects that adjudicate this one; rechecked: of those that judge a sample of it again.
+    gold: pairs whose grade is known.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Dataset:
     state: State
     frozen: Frozen | None = None
     verdicts: Sequence[Judgment] = ()
+    rechecked: Sequence[Judgment] = ()
     gold: Mapping[tuple[str, str], Gold] = field(default_factory=dict)
 
     @cached_property
@@ -103,12 +105,16 @@ class Dataset:
         """
         found: dict[str, list[Relevance]] = {}
         for r in self._shown:
-            unsure = r.grade in self.rules.negative and r.confidence < self.settings.export.confidence
-            if not unsure and not self._leak(r.query_id, r.doc_id):
+            if not self._is_unsure(r) and not self._leak(r.query_id, r.doc_id):
                 found.setdefault(r.query_id, []).append(r)
         for query_id, rows in found.items():
             rows.sort(key=lambda r: (-self.candidates[query_id, r.doc_id].score, r.doc_id))
         return found
+
+    @cached_property
+    def unsure(self) -> list[Relevance]:
+        """Negatives that were left out of `trainable` because the consensus is less sure than `[export] confidence`."""
+        return [r for r in self._shown if self._is_unsure(r)]
 
     @cached_property
     def leaks(self) -> list[Leak]:
@@ -161,6 +167,9 @@ class Dataset:
         rows = self.consensus.relevance
         return [r for r in rows if self._to_train(r.query_id, r.doc_id) and not self.dissonant(r)]
 
+    def _is_unsure(self, r: Relevance) -> bool:
+        return r.grade in self.rules.negative and r.confidence < self.settings.export.confidence
+
     def _to_train(self, query_id: str, doc_id: str) -> bool:
         candidate = self.candidates.get((query_id, doc_id))
         pair = query_id, doc_id
@@ -201,7 +210,8 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     fits = pools.fitting(chosen, queries.values(), items.values())
     folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
     judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
-    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges)]
+    checks = [one.id for one in settings.projects.values() if one.rechecks == project]
+    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks)]
     made = pools.load(folder, at.pools).values()
     given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
@@ -215,11 +225,12 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
         run=pools.run(folder, fits, at.pools),
-        judgments=[j for j in judgments if j.project not in judges],
+        judgments=[j for j in judgments if j.project not in {*judges, *checks}],
         mapped=mapped,
         frozen=_frozen(workspace, queries),
         state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
         verdicts=[j for j in judgments if j.project in judges],
+        rechecked=[j for j in judgments if j.project in checks],
         gold=gold.load(workspace.gold, rules),
     )
 

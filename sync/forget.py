@@ -21,6 +21,12 @@ def of_id(key: str, annotator: str) -> str:
     return annotator if _is_pseudonym(annotator) else pseudonym(key, int(annotator))
 
 
+def users(client: "LabelStudio", key: str) -> dict[str, int]:
+    """Everybody whom Label Studio knows: pseudonym to id."""
+    there: list[Any] = patiently("listing the users", lambda: client.users.list(request_options=ALONE))
+    return {pseudonym(key, user.id): int(user.id) for user in there}
+
+
 def of_name(client: "LabelStudio", key: str, annotator: str) -> str:
     """The pseudonym of the one user with that email or user name. Raises Mendable where there is none, or several."""
     users: list[Any] = patiently("looking up the annotator", lambda: client.users.list(request_options=ALONE))

@@ -27,6 +27,7 @@ _PURPOSES: Mapping[Purpose, str] = {
     "qualification": "<p>What is right here is known. To pass, {pass_mark:.0%} of your answers have to be right; how "
     "you did is told when you are through. Take the time that you need.</p>",
     "adjudication": "<p>Others do not agree on these. What you answer is final: say why, where it is asked.</p>",
+    "recheck": "<p>Others have judged these, some of them wrongly perhaps. Judge each as if you were the first.</p>",
 }
 """What annotators are told of a project's purpose, before the guideline."""
 _TITLE = range(3, 51)

@@ -9,6 +9,7 @@ from label_configs.rules import CANT_JUDGE
 from store.gold import FROM_FILE, PLANTED
 from store.pools import Fitting
 from store.settings import Quality
+from sync import asking
 from sync.dataset import Dataset
 from sync.gold.annotators import Accuracy, accuracy
 from sync.gold.answers import Answer, Maker, Pair, answers, expected_of, makers_of
@@ -68,18 +69,10 @@ def known(data: Dataset, fits: Fitting) -> dict[Pair, Candidate]:
 
 def pools(there: Mapping[Pair, Candidate], earlier: Collection[Pool], quality: Quality, seed: int = 0) -> list[Pool]:
     """The pools that are missing: as many pairs as tasks are wanted, balanced over what is known of them."""
-    asked = {(pool.query_id, c.doc_id) for pool in earlier for c in pool.candidates}
-    last = Counter[str]()
-    for pool in earlier:
-        last[pool.query_id] = max(last[pool.query_id], pool.round)
-    fresh = {pair: c.reason for pair, c in there.items() if pair not in asked}
-    chosen: dict[str, list[Candidate]] = {}
-    for query_id, doc_id in rotated(fresh, Counter(), max(0, quality.tasks - len(asked)), seed):
-        chosen.setdefault(query_id, []).append(there[query_id, doc_id])
-    return [
-        Pool(query_id=q, candidates=tuple(of), encoder="", index="", seed=seed, round=last[q] + 1).shuffled()
-        for q, of in sorted(chosen.items())
-    ]
+    already = asking.asked(earlier)
+    fresh = {pair: c.reason for pair, c in there.items() if pair not in already}
+    chosen = rotated(fresh, Counter(), max(0, quality.tasks - len(already)), seed)
+    return asking.pools({pair: there[pair] for pair in chosen}, earlier, seed)
 
 
 def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> dict[str, Result]:

@@ -42,6 +42,7 @@ COMMANDS = (
     "gold",
     "qualify",
     "adjudicate",
+    "recheck",
     "repeat",
     "learn",
     "forget",

@@ -86,3 +86,10 @@ def test_a_dry_adjudication_and_a_dry_repeat_say_how_much_they_would_do(said: Sa
     assert said("repeat", "-w", workspace.root, "--share", 1, "--dry-run") == (
         "0 queries would be asked again, 0 tasks made\n"
     )
+
+
+def test_a_dry_recheck_says_how_many_of_each_side_would_go_before_a_judge(said: Said, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n")
+    assert said("recheck", "-w", workspace.root, "--sample", 2, "--dry-run") == (
+        "2 positives and 2 negatives would go before a judge now, 0 tasks made\n"
+    )

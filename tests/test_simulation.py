@@ -5,7 +5,7 @@ import pytest
 
 from ls_retrieval.simulation import CRITERIA, Size, peers, simulate, why
 from ls_retrieval.simulation.crowd import crowd, judge, screens
-from ls_retrieval.simulation.gold import auc, flagged
+from ls_retrieval.simulation.gold import auc, measured
 from ls_retrieval.simulation.labelled import labelled
 from ls_retrieval.simulation.world import world
 
@@ -41,10 +41,16 @@ def test_small_worlds_measure_every_criterion_and_a_seed_measures_the_same_again
     assert found["M7"]["value"]["covering of 400"] >= 370
 
 
-def test_gold_tells_who_has_less_than_seven_in_ten_for_certain() -> None:
-    assert flagged(10)  # of 20: at most 0.698 at 95 %
-    assert not flagged(11)
-    assert auc([1, 2], [2, 3]) == (0.5 + 3) / 4
+def test_the_odds_of_a_spammer_are_compared_with_everybody_elses_and_a_tie_counts_half() -> None:
+    assert auc([2, 1], [1, 0]) == (0.5 + 3) / 4
+
+
+def test_the_gold_of_the_simulation_is_measured_by_the_tools_own_rule() -> None:
+    made = labelled(world(SMALL, 2))
+    found, spammers = measured(made)
+    assert (len(found), len(spammers)) == (1000, 250)
+    assert {one["answers"] for one in found.values()} == {20}
+    assert {"spam"} >= {flag for one in found.values() for flag in one["flags"]}
 
 
 def test_the_peers_choose_by_their_own_rules() -> None:

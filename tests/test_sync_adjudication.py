@@ -151,10 +151,15 @@ def test_what_is_in_dispute_is_told_without_label_studio(tmp_path: Path) -> None
     assert "judge" not in workspace.settings.projects
 
 
-def answer_all(client: LabelStudio, workspace: Workspace, name: str, grade_of: Callable[[str, str], int]) -> None:
-    """One annotation of every task of a project: the grade that an annotator gives to query_id and doc_id."""
+def answer_all(
+    client: LabelStudio, workspace: Workspace, name: str, grade_of: Callable[[str, str], int], only: str = ""
+) -> None:
+    """One annotation of every task of a project: the grade that an annotator gives to query_id and doc_id.
+
+    only: the query whose tasks are answered.
+    """
     listed: list[Any] = list(client.tasks.list(project=workspace.project(name).id, fields="all"))
-    for task in listed:
+    for task in [task for task in listed if only in ("", task.data["query_id"])]:
         envelope = task.meta["ls_retrieval"]
         given = [str(grade_of(task.data["query_id"], envelope["docs"][c["id"]])) for c in task.data["candidates"]]
         names = ["rel"] if envelope["form"] == "review" else [f"rel_{n}" for n in range(len(given))]
@@ -245,3 +250,33 @@ def test_answered_tasks_are_asked_again_in_another_order_once(workspace: Workspa
     orders = {n: [c.doc_id for c in pool.candidates] for n, pool in rounds.items()}
     assert sorted(orders[1]) == sorted(orders[2])
     assert orders[1] != orders[2]
+
+
+def test_a_sample_of_the_export_is_judged_again_on_a_real_label_studio(
+    workspace: Workspace, studio: Studio, sdk: Sdk
+) -> None:
+    for name in ("ada", "bob"):
+        answer_all(sdk(studio.annotator(name)), workspace, "main", lambda q, d: 3 if d == "d1" else 0)
+    flow.pull(workspace, "main")
+    before = load(workspace, "main")
+    asked, pushed = quality.recheck(workspace, "main", "recheck", "A second look", None)
+    assert (dict(asked), pushed.made) == ({"positive": 1, "negative": 6}, 7)  # q2's d1 answers a test query
+    again, more = quality.recheck(workspace, "main", "recheck", "", None)
+    assert (dict(again), more.made, more.there) == ({}, 0, 7)
+
+    project = workspace.project("recheck").id
+    shown: list[Any] = list(sdk(studio.admin).tasks.list(project=project, fields="all"))
+    assert all(len(task.data["candidates"]) == 1 and not task.predictions for task in shown)
+    told = [{**task.data, "guideline": "", **(task.meta or {})} for task in shown]
+    assert not any(word in str(told) for word in ("positive", "negative", "exported", "grade"))
+
+    answer_all(sdk(studio.annotator("judge")), workspace, "recheck", lambda q, d: 3 if d in ("d1", "d4") else 0)
+    flow.pull(workspace, "recheck")
+    data = load(workspace, "main")
+    assert data.qrels == before.qrels
+    found = summary(data)["precision"]
+    assert {name: (of["right"], of["judged"]) for name, of in found.items()} == {
+        "positives": (1, 1),
+        "negatives": (4, 6),  # d4 of q1 and of q2 are wrong
+        "mined negatives": (1, 3),
+    }

@@ -1,15 +1,21 @@
 """What moves answers beside relevance."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
-from sync_world import RULES, grade
+from sync_world import RULES, grade, make_workspace, pool
 
-from label_configs.records import Judgment, Qrel, ScoredDoc
+from label_configs.records import Item, Judgment, Qrel, Query, ScoredDoc
 from sync.bias import anchoring, corrected, pace, position, priming, seen, sides
 from sync.bias.position import Reader
+from sync.dataset import load
+from sync.evaluation import ndcg
+from sync.report import figures
 
 READERS = {f"a{n}": Reader(0.0, 0.55) for n in range(3)}
 
@@ -53,6 +59,17 @@ def test_the_slope_is_found_on_the_scale_of_grades_though_answers_stop_at_its_en
     errors = [(one["high"] - one["low"]) / 3.92 for one in found if one]
     assert np.mean(slopes) == pytest.approx(slope, abs=3 * float(np.mean(errors)) / 2)  # the mean of four
     assert abs(np.mean([one["linear"] for one in found if one])) <= abs(np.mean(slopes)) + 0.01
+
+
+def test_who_answers_whatever_is_shown_does_not_flatten_the_slope() -> None:
+    """One of three is a spammer, and is known for one: the slope of -0.1 is that of the other two."""
+    readers = READERS | {"a2": Reader(0.0, 0.55, slip=0.99)}
+    found = []
+    for seed in range(4):
+        random, (_, said) = np.random.default_rng([9, seed]), screens(-0.1, seed, queries=150)
+        spam = [replace(j, value=str(random.integers(0, 4))) if j.annotator == "a2" else j for j in said]
+        found.append(position(seen(spam, RULES, {}), RULES, readers))
+    assert np.mean([one["slope"] for one in found if one]) == pytest.approx(-0.1, abs=0.015)
 
 
 def test_a_slope_that_may_be_none_is_not_applied() -> None:
@@ -168,3 +185,33 @@ def test_the_time_of_an_annotation_is_shared_among_its_judgments() -> None:
     blind, helped = pace(said, {"h"})
     assert (blind["form"], blind["assisted"], blind["annotations"], blind["median"]) == ("graded", False, 1, 5.0)
     assert (helped["assisted"], helped["annotations"], helped["median"]) == (True, 1, 9.0)
+
+
+# the report
+
+
+def test_the_report_holds_every_effect_and_both_versions_of_what_leans_by_place(tmp_path: Path) -> None:
+    """Items are ranked as they stand on the screen, whose upper places get better grades than they are worth."""
+    truth, said = screens(-0.15, 3)
+    said += [grade("q0", f"d{n}", "better", kind="preference", side="left", annotation_id=900 + n) for n in range(3)]
+    ranked_ = [(q, f"d{n}", float(-n)) for q in sorted({j.query_id for j in said}) for n in range(8)]
+    queries = {q: Query(query_id=q, text=q) for q, _, _ in ranked_}
+    pools = [pool(q, [(f"d{n}", "candidate", "dense", float(-n)) for n in range(8)]) for q in queries]
+    items = {f"d{n}": Item(doc_id=f"d{n}", text="") for n in range(8)}
+    data = replace(
+        load(make_workspace(tmp_path, labelled=False), "main"),
+        judgments=said,
+        queries=queries,
+        items=items,
+        pools=pools,
+        run=[ScoredDoc(*hit) for hit in ranked_],
+    )
+    found = json.loads(json.dumps(figures.report(data)["effects"]))
+    assert found["sides"] == {"decided": 3, "left": 3, "share": [1.0, 0.2924, 1.0], "p": 0.25}  # (0.05 / 2) ** (1 / 3)
+    assert found["anchoring"]["assisted_queries"] == 0
+    assert found["pace"] == []
+    assert found["priming"]["screens"] == 300
+    assert found["position"]["applied"] == pytest.approx(-0.15, abs=0.05)
+    real = ndcg([Qrel(*pair, 1000 * value) for pair, value in truth.items()], data.run)
+    assert real is not None
+    assert abs(found["ndcg10_corrected"] - real) < abs(found["ndcg10_as_judged"] - real) / 2

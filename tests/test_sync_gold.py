@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sync_world import RULES, grade, pool
@@ -252,21 +252,30 @@ def shown(*doc_ids: str) -> dict[tuple[str, str], Candidate]:
 
 def test_only_sure_pairs_with_enough_votes_become_gold() -> None:
     given_ = [relevant("a", 3), relevant("b", 0), relevant("c", 3, votes=2), relevant("d", 3, confidence=0.9)]
-    found = promoted(given_, shown("a", "b", "c", "d"), [], Quality())
+    found = promoted(given_, shown("a", "b", "c", "d"), [], Quality(), {})
     assert sorted(found) == [Gold("q", "a", 3, "consensus"), Gold("q", "b", 0, "consensus")]
-    assert promoted(given_, shown("a", "b"), found, Quality()) == []
+    assert promoted(given_, shown("a", "b"), found, Quality(), {}) == []
 
 
 def test_controls_and_what_cannot_stand_in_a_line_become_no_gold() -> None:
     control = {("q", "a"): Candidate(doc_id="a", source="planted", role="control")}
-    assert promoted([relevant("a", 0), relevant("b\tc", 0)], control | shown("b\tc"), [], Quality()) == []
+    assert promoted([relevant("a", 0), relevant("b\tc", 0)], control | shown("b\tc"), [], Quality(), {}) == []
 
 
 def test_of_each_grade_there_is_so_much_gold_and_no_more_the_surest_first() -> None:
     given_ = [relevant(f"d{n}", n % 2, confidence=0.95 + n / 1000) for n in range(20)]
     there = [Gold("p", "x", 0, "hand")]
-    found = promoted(given_, shown(*(f"d{n}" for n in range(20))), there, Quality(per_grade=3))
+    found = promoted(given_, shown(*(f"d{n}" for n in range(20))), there, Quality(per_grade=3), {})
     assert sorted((g.grade, g.doc_id) for g in found) == [(0, "d16"), (0, "d18"), (1, "d15"), (1, "d17"), (1, "d19")]
+
+
+def test_gold_that_has_measured_many_makes_room_for_more_and_stays_known() -> None:
+    """One pair a grade: `a` has measured two people, so that `b` becomes gold only where two wear it out."""
+    there, sure = [Gold("q", "a", 0, "consensus")], [relevant("b", 0)]
+    found = [
+        promoted(sure, shown("a", "b"), there, Quality(per_grade=1, worn=worn), {("q", "a"): 2}) for worn in (2, 3)
+    ]
+    assert found == [[Gold("q", "b", 0, "consensus")], []]
 
 
 def test_kinds_take_turns_and_the_least_used_comes_first() -> None:
@@ -279,6 +288,7 @@ def test_kinds_take_turns_and_the_least_used_comes_first() -> None:
     assert sorted(rotated(known, {}, 99)) == sorted(known)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 40))
 def test_as_many_are_used_as_are_wanted_and_there(kinds: list[int], wanted: int) -> None:
     known = {("q", f"d{n}"): kind for n, kind in enumerate(kinds)}

@@ -30,8 +30,20 @@ def test_controls_random_and_unjudged_items_never_reach_training(tmp_path: Path)
 
 def test_negatives_that_are_less_sure_than_wanted_stay_out_of_training_and_positives_do_not(tmp_path: Path) -> None:
     wanted = "[splits]\ndev = 0\ntest = 0\n[export]\nconfidence = 1.0\n"
-    trainable = load(make_workspace(tmp_path, settings=wanted), "main").trainable
-    assert {q: [r.doc_id for r in rows] for q, rows in trainable.items()} == {"q1": ["d1", "d2", "d4"], "q2": ["d2"]}
+    data = load(make_workspace(tmp_path, settings=wanted), "main")
+    trainable = {q: [r.doc_id for r in rows] for q, rows in data.trainable.items()}
+    assert trainable == {"q1": ["d1", "d2", "d4"], "q2": ["d2"]}
+    assert [(r.query_id, r.doc_id) for r in data.unsure] == [("q1", "d3"), ("q2", "d4")]
+    assert summary(data)["unsure"] == 2
+
+
+def test_a_lone_vote_for_the_lowest_grade_is_sure_enough_by_default(tmp_path: Path) -> None:
+    """Two pairs of each grade, each with one vote: nothing is known of anybody, and negatives stay."""
+    workspace = make_workspace(tmp_path, settings="[splits]\ndev = 0\ntest = 0\n", labelled=False)
+    pairs = [("q1", f"d{n}") for n in range(1, 5)] + [("q2", f"d{n}") for n in (1, 2, 4)] + [("q3", "d3")]
+    lone = [grade(q, d, n % 4, annotation_id=n) for n, (q, d) in enumerate(pairs)]
+    Table(workspace.judgments / "7").append(lone, {})
+    assert load(workspace, "main").unsure == []
 
 
 def test_answers_on_what_left_the_corpus_are_left_out(tmp_path: Path) -> None:

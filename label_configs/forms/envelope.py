@@ -115,6 +115,7 @@ def tasks(
             "query_id": pool.query_id,
             "query": shown,
             "about": cards.about(query),
+            **({"domain": query.domain} if query.domain else {}),
             "candidates": [{"id": c, **show(n, doc_id)} for n, (c, doc_id) in enumerate(docs.items())],
             "guideline": rules.guideline(),
         }

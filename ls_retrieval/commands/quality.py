@@ -23,6 +23,9 @@ def gold(
     workspace: WorkspaceOption = HERE,
     project: ProjectOption = "main",
     promote: Annotated[bool, typer.Option("--promote", help="Let what people agree on become gold: gold.tsv.")] = False,
+    tabs: Annotated[
+        bool, typer.Option("--tabs", help="Make a tab of each annotator's tasks in the Data Manager.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +42,9 @@ def gold(
         typer.echo(json.dumps(tables.plain(found), indent=1))
     else:
         quality_tables.show_measured(found, dry_run=dry_run)
+    if tabs and not dry_run:
+        made, renamed = quality.tabs(opened_workspace(workspace), project, found.annotators)
+        typer.echo(f"{made} tabs made, {renamed} renamed", err=as_json)
 
 
 def qualify(
@@ -91,6 +97,31 @@ def adjudicate(
     verb = "would go" if dry_run else "go"
     typer.echo(
         f"{done.disputes} pairs in dispute; {done.fresh} {verb} before a judge now, {done.pushed.made} tasks made"
+    )
+
+
+def recheck(
+    workspace: WorkspaceOption = HERE,
+    source: FromOption = "main",
+    project: Annotated[str, typer.Option("--project", "-p", help="Name of the recheck.")] = "recheck",
+    title: Title = "",
+    sample: Annotated[int | None, typer.Option(min=1, help="Pairs of each side; [quality] recheck without it.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have a random sample of what is exported judged once more: how precise it is.
+
+    Once pulled, the report shows the precision of positives and of negatives with exact intervals. The answers change
+    nothing in the data. Repeatable: what is exported now is drawn from, and no pair is asked twice.
+
+    Example: ls-retrieval recheck -w photos && ls-retrieval pull -w photos -p recheck
+    """
+    from ls_retrieval import quality
+
+    asked, done = quality.recheck(opened_workspace(workspace), source, project, title, sample, dry_run=dry_run)
+    verb = "would go" if dry_run else "go"
+    typer.echo(
+        f"{asked['positive']} positives and {asked['negative']} negatives {verb} before a judge now, "
+        f"{done.made} tasks made"
     )
 
 

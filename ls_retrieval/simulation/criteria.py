@@ -10,8 +10,9 @@ from label_configs.records import Pool, Qrel, Relevance, ScoredDoc
 from ls_retrieval.simulation import peers, whose, why
 from ls_retrieval.simulation.audits import covered
 from ls_retrieval.simulation.crowd import judge, screens
-from ls_retrieval.simulation.gold import auc, flagged
+from ls_retrieval.simulation.gold import auc, measured
 from ls_retrieval.simulation.labelled import Labelled
+from store.settings import Export
 from sync import evaluation
 from sync.bias import corrected, position, seen
 from sync.bias.position import Reader
@@ -22,7 +23,6 @@ RELEVANT = 2
 SLOPE = -0.06
 """Grades a place further down, on a screen that shows a whole pool."""
 WHOLE = 24
-SURE = 0.8
 Figures = dict[str, float]
 
 
@@ -36,19 +36,21 @@ class Criterion(NamedTuple):
 
 def verified_negatives(of: Labelled) -> Figures:
     """M1: what is really relevant among the negatives of exported triplets, and among mined ones."""
-    chosen = of.data.settings.export.model_copy(update={"confidence": SURE})
-    sure = replace(of.data, settings=of.data.settings.model_copy(update={"export": chosen}))
-    found = {(s.query.query_id, r.doc_id) for s in samples(sure, "train", 1) for r in s.negatives}
-    plain = {(s.query.query_id, r.doc_id) for s in samples(of.data, "train", 1) for r in s.negatives}
+    every = of.data.settings.model_copy(update={"export": Export(confidence=0)})
+    found, plain = (
+        {(s.query.query_id, r.doc_id) for s in samples(data, "train", 1) for r in s.negatives}
+        for data in (of.data, replace(of.data, settings=every))
+    )
     theirs = peers.mined(of.world)
     return {
         "really relevant": _share(of, found, RELEVANT),
         "really related": _share(of, found, 1),
-        "mean rank": float(np.mean([of.data.candidates[pair].rank for pair in found])),
+        "mean rank": _mean(of.data.candidates[pair].rank for pair in found),
         "of all confirmed: relevant": _share(of, plain, RELEVANT),
         "of all confirmed: related": _share(of, plain, 1),
         "mine_hard_negatives: relevant": _share(of, theirs, RELEVANT),
         "negatives": float(len(found)),
+        "all confirmed": float(len(plain)),
     }
 
 
@@ -60,7 +62,9 @@ def bias_meter(of: Labelled) -> Figures:
     scores = dict(_by_encoder(of))
     blind = judge(of.world, screens(of.pools, WHOLE), of.people, of.rules, of.random(4), SLOPE)
     learned = consensus(blind, of.rules)
-    readers = {name: Reader(learned.bias[name], learned.spread[name]) for name in learned.bias}
+    readers = {
+        name: Reader(learned.bias[name], learned.spread[name], learned.slip.get(name, 0.0)) for name in learned.bias
+    }
     found = position(seen(blind, of.rules, scores), of.rules, readers)
     slope, middle = (found["slope"], found["middle"]) if found else (0.0, 0.0)
     ordered = screens([_best_first(pool, scores) for pool in of.pools], WHOLE)
@@ -82,17 +86,13 @@ def bias_meter(of: Labelled) -> Figures:
 
 def gold(of: Labelled) -> Figures:
     """M5: spammers by 20 answers to gold, half of it known positives and half planted negatives."""
-    random = of.random(5)
-    good: list[int] = []
-    bad: list[int] = []
-    for _ in range(20):
-        for n in range(50):
-            spam = n < 50 * of.world.size.spammers
-            (bad if spam else good).append(_gold_answers(of, random, spam))
+    found, spammers = measured(of)
+    bad, good = ([one for who, one in found.items() if (who in spammers) is spam] for spam in (True, False))
+    flagged = [["spam" in one["flags"] for one in some] for some in (good, bad)]
     return {
-        "AUC": auc(bad, good),
-        "good ones flagged": float(np.mean([flagged(right) for right in good])),
-        "spammers flagged": float(np.mean([flagged(right) for right in bad])) if bad else float("nan"),
+        "AUC": auc([one["careless"] for one in bad], [one["careless"] for one in good]),
+        "good ones flagged": _mean(flagged[0]),
+        "spammers flagged": _mean(flagged[1]),
     }
 
 
@@ -161,8 +161,12 @@ CRITERIA: Mapping[str, Criterion] = {
 
 
 def _share(of: Labelled, pairs: Iterable[tuple[str, str]], least: int) -> float:
-    grades = [of.world.grade(*pair) >= least for pair in pairs]
-    return float(np.mean(grades)) if grades else float("nan")
+    return _mean(of.world.grade(*pair) >= least for pair in pairs)
+
+
+def _mean(values: Iterable[float]) -> float:
+    held = list(values)
+    return float(np.mean(held)) if held else float("nan")
 
 
 def _by_encoder(of: Labelled) -> Iterator[tuple[tuple[str, str], float]]:
@@ -182,18 +186,6 @@ def _ndcg(scores: Mapping[tuple[str, str], float], relevance: Iterable[Relevance
     values = np.array(of.rules.values, dtype=float)
     qrels = [Qrel(r.query_id, r.doc_id, round(1000 * float(values @ np.array(r.soft)))) for r in relevance]
     return evaluation.ndcg(qrels, [ScoredDoc(*pair, score) for pair, score in scores.items()]) or 0.0
-
-
-def _gold_answers(of: Labelled, random: np.random.Generator, spam: bool) -> int:
-    """How many of 20 gold answers somebody has right: positive on a 3, negative on a 0."""
-    if spam:
-        always = random.integers(0, 8)  # half of the spammers answer anything, half the same grade always
-        said = random.integers(0, 4, 20) if always > 3 else np.full(20, always)
-    else:
-        true = np.repeat([3, 0], 10)
-        felt = true + random.normal(0, of.world.size.bias) + random.normal(0, of.world.size.noise, 20)
-        said = np.clip(np.rint(felt), 0, 3).astype(int)
-    return int((said[:10] >= RELEVANT).sum() + (said[10:] == 0).sum())
 
 
 def _calibration(chance: np.ndarray, truth: np.ndarray, bins: int = 10) -> float:  # type: ignore[type-arg]

@@ -19,7 +19,7 @@ from sync.bias.seen import BANDS, Floats, Seen
 
 _GRID = np.round(np.linspace(-0.5, 0.5, 51), 3)
 _ROUNDS = 25
-_SLIP = 1e-3  # chance of an answer that has nothing to do with the pair, as in the consensus
+_SLIP = 1e-3  # at the least: anybody may slip
 _CERTAIN = 0.05
 _Z = 1.959964
 
@@ -53,10 +53,11 @@ class Position(TypedDict):
 
 
 class Reader(NamedTuple):
-    """How an annotator reads: bias and spread in grades."""
+    """How an annotator reads: bias and spread in grades; slip: share of answers given whatever is shown."""
 
     bias: float
     spread: float
+    slip: float = 0.0
 
 
 def position(of: Seen, rules: Rules, readers: Mapping[str, Reader]) -> Position | None:
@@ -130,8 +131,8 @@ def _answers(reader: Reader, shifts: Floats, n_grades: int) -> Floats:
     true, cuts = np.arange(n_grades)[None, :, None], np.arange(n_grades - 1)[None, None, :] + 0.5
     z = (cuts - true - reader.bias - shifts[:, None, None]) / max(reader.spread, 0.2)
     below = 0.5 * (1.0 + np.vectorize(erf)(z / sqrt(2)))
-    chances = np.diff(below, axis=2, prepend=0.0, append=1.0) + _SLIP
-    return np.asarray(np.log(chances / chances.sum(axis=2, keepdims=True)))
+    slip = max(reader.slip, _SLIP)
+    return np.asarray(np.log((1 - slip) * np.diff(below, axis=2, prepend=0.0, append=1.0) + slip / n_grades))
 
 
 def _posterior(evidence: Floats, of: Seen) -> tuple[Floats, float]:

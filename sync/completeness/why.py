@@ -5,7 +5,6 @@ from math import erfc, sqrt
 from typing import NamedTuple, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from label_configs.records import Candidate
 from sync.completeness.audit import Pair
@@ -19,7 +18,7 @@ class Why(TypedDict):
     """One reason code. near: near misses that have it; elsewhere: pairs ranked lower that do, of those with reasons.
 
     lift: how much more often near misses have it. p: the chance that of pairs of the same grade those with the code
-    score so much higher by accident (van Elteren's rank test, one-sided), corrected for the number of codes (Holm).
+    score so much higher by accident (permutations within grades, one-sided), corrected for the number of codes (Holm).
     """
 
     code: str
@@ -76,24 +75,18 @@ def _codes(about: Said) -> set[str]:
 def _excess(code: str, rows: list[Reasoned]) -> float:
     """How far the scores of pairs with a code lie above those of pairs of the same grade, in standard errors.
 
-    The rank sums of each grade are added with weight 1 / (pairs + 1), which is best where all differ alike (van Elteren
-    1960). 0 where no grade has pairs with the code and without.
+    Mean and variance are those of the sum over all ways to give the code to as many pairs of each grade. 0 where no
+    grade has pairs with the code and without.
     """
     above, variance = 0.0, 0.0
     for grade in sorted({row.grade for row in rows}):
         of = [row for row in rows if row.grade == grade]
-        ranks, has = _ranks(np.array([row.score for row in of])), np.array([code in row.codes for row in of])
-        n, some = len(of), int(has.sum())
+        scores, has = np.array([row.score for row in of]), np.array([code in row.codes for row in of])
+        n, some, apart = len(of), int(has.sum()), scores - scores.mean()
         if 0 < some < n:
-            above += float(ranks[has].sum() - some * (n + 1) / 2) / (n + 1)
-            variance += some * (n - some) / (n * (n - 1)) * float(((ranks - ranks.mean()) ** 2).sum()) / (n + 1) ** 2
+            above += float(apart[has].sum())
+            variance += some * (n - some) / (n * (n - 1)) * float((apart**2).sum())
     return above / sqrt(variance) if variance else 0.0
-
-
-def _ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places from 1 by rising score; equal scores share the mean of theirs."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
 
 
 def _counted(code: str, near: list[set[str]], far: list[set[str]], p: float) -> Why:

@@ -11,14 +11,20 @@ from sync.gold.answers import Pair
 
 
 def promoted(
-    relevance: Iterable[Relevance], shown: Mapping[Pair, Candidate], gold: Collection[Gold], quality: Quality
+    relevance: Iterable[Relevance],
+    shown: Mapping[Pair, Candidate],
+    gold: Collection[Gold],
+    quality: Quality,
+    used: Mapping[Pair, int],
 ) -> list[Gold]:
     """The pairs that become gold: enough votes, a sure consensus, of each grade until there are `per_grade`.
 
     The surest first, then those with most votes, then by a hash: the ids of the first queries mean nothing. What was
-    shown as a control is known by other means.
+    shown as a control is known by other means. used: answers by which gold has measured people; what is worn out stays
+    known, and makes room for more.
     """
-    room = {grade: quality.per_grade - count for grade, count in Counter(g.grade for g in gold).items()}
+    fresh = Counter(g.grade for g in gold if used.get(g.pair, 0) < quality.worn)
+    room = {grade: quality.per_grade - count for grade, count in fresh.items()}
     there = {g.pair for g in gold}
     found = []
     for r in sorted(relevance, key=lambda r: (-r.confidence, -r.votes, digest(r.query_id, r.doc_id))):

@@ -154,7 +154,9 @@ def _seen(data: Dataset) -> bias.Seen:
 
 def _readers(data: Dataset) -> dict[str, Reader]:
     learned = data.consensus
-    return {name: Reader(learned.bias[name], learned.spread[name]) for name in learned.bias.keys() & learned.spread}
+    return {
+        name: Reader(learned.bias[name], learned.spread[name], learned.slip.get(name, 0.0)) for name in learned.bias
+    }
 
 
 def _together(data: Dataset, given: Sequence[Judgment]) -> list[list[float]]:

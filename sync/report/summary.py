@@ -7,6 +7,7 @@ from sync import evaluation, splits
 from sync.agreement import alpha
 from sync.completeness.audit import missed
 from sync.dataset import Dataset
+from sync.recheck import Precision, precision
 
 
 class Gold(TypedDict):
@@ -24,6 +25,8 @@ class Summary(TypedDict):
     false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
     leaks: by split, judged pairs left out of its rows because the item answers a query of a later split.
     mapped: judgments of earlier rules, and how their grades were read.
+    unsure: negatives that stay out of training since the consensus is not sure enough. precision: of what is exported,
+    by a sample that was judged once more. mapped: judgments of earlier rules, and how their grades were read.
     """
 
     queries: int
@@ -39,12 +42,14 @@ class Summary(TypedDict):
     mined: int
     mined_positive: int
     mined_negative: int
+    unsure: int
     untouched: float
     false_negative_bound: float | None
     leaks: dict[str, int]
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
     bias: dict[str, float]
+    precision: dict[str, Precision]
     mapped: list[Mapped]
 
 
@@ -70,12 +75,14 @@ def summary(data: Dataset) -> Summary:
         mined=sum(s["judged"] for s in mined),
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
+        unsure=len(data.unsure),
         untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
         false_negative_bound=missed(data.pools, graded)["share_most"],
         leaks=splits.counted(data.leaks),
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,
+        precision=precision(data),
         mapped=list(data.mapped),
     )
 

@@ -57,7 +57,7 @@ def union(ranges: Sequence[Range]) -> list[Range]:
 
 def moments(data: Dataset) -> list[Moments]:
     """What was marked, in the order of the ids, without controls, and without media that answer a later split."""
-    marked = sorted(_marked(data.judgments).items())
+    marked = sorted(_marked(data.by_people).items())
     found = [Moments(q, d, ranges) for (q, d), ranges in marked if data.may_train(q, d)]
     answers = {query_id: set(query.positives) & data.items.keys() for query_id, query in data.queries.items()}
     for one in found:

@@ -37,7 +37,7 @@ def _about(data: Dataset, configs: Sequence[Mapping[str, object]]) -> dict[str, 
     return {
         "head": _head(data, licences, configs),
         "name": data.name,
-        "annotators": len({j.annotator for j in data.judgments}),
+        "annotators": len({j.annotator for j in data.by_people}),
         "pairs": len(relevance),
         "modalities": sorted(Counter(item.modality for item in data.items.values()).items()),
         "queries": [(name, asked[name]) for name in splits.NAMES if asked[name]],

@@ -37,7 +37,7 @@ class Preference(NamedTuple):
 
 def write(data: Dataset, folder: Path) -> None:
     """Write train and dev; what measures annotators and pools is in neither."""
-    compared = comparisons(data.judgments)
+    compared = comparisons(data.by_people)
     for split in rows.TRAINED:
         made = partial(_rows, data, split, compared)
         rows.write(data, folder, split, ("prompt", "chosen", "rejected"), _LABELS, made)

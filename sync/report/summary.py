@@ -48,7 +48,7 @@ class Summary(TypedDict):
 
 def summary(data: Dataset) -> Summary:
     """All figures of a data set."""
-    given = [j for j in data.judgments if j.kind == "grade"]
+    given = [j for j in data.by_people if j.kind == "grade"]
     gold = _gold(data)
     answers, right = sum(g["answers"] for g in gold.values()), sum(g["right"] for g in gold.values())
     sources = _sources(data)
@@ -68,13 +68,19 @@ def summary(data: Dataset) -> Summary:
         mined=sum(s["judged"] for s in mined),
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
-        untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
+        untouched=_untouched(data),
         false_negative_bound=missed(data.pools, graded)["share_most"],
         sources=sources,
         gold=gold,
         bias=data.consensus.bias,
         mapped=list(data.mapped),
     )
+
+
+def _untouched(data: Dataset) -> float:
+    """Of all grades but those of named models: who only sends predictions off is what is looked for here."""
+    given = [j.untouched for j in data.judgments if j.kind == "grade" and j.annotator not in data.settings.consensus.models]
+    return round(sum(given) / len(given), 4) if given else 0.0
 
 
 def _sources(data: Dataset) -> dict[str, dict[str, int]]:

@@ -11,7 +11,7 @@ needs beside them is made within its time. Every comparison also says how far th
 import os
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy: a core each
 
@@ -33,7 +33,7 @@ from sync.evaluation.measures.ndcg import ndcg
 from sync.evaluation.ranked import rank
 from sync.orders import Preferences
 from sync.scale.bradley_terry import bradley_terry
-from sync.votes import Floats, Ints
+from sync.votes import Floats
 
 GRADES = 4
 _DEVIATION = 10.0

@@ -99,7 +99,7 @@ def programs(given: Given, models: Collection[str] = ()) -> frozenset[str]:
 def _programs(table: pa.Table, names: Sequence[str], codes: Ints, models: Collection[str]) -> NDArray[np.bool_]:
     touched = ~table["untouched"].to_numpy(zero_copy_only=False).astype(bool)
     own = np.bincount(codes[touched], minlength=len(names)) > 0
-    return ~own | np.array([name in models for name in names], dtype=bool)
+    return np.asarray(~own | np.array([name in models for name in names], dtype=bool), np.bool_)
 
 
 def grades(given: Given, rules: Rules, models: Collection[str] = ()) -> Votes:

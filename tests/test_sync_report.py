@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sync_world import QUERIES, grade, make_workspace
+from sync_world import COLORS, GRADES, QUERIES, grade, make_workspace
 
-from label_configs.errors import GateFailed
+from label_configs.errors import GateFailed, Unreadable
 from ls_retrieval import reporting
 from store.judgments import Table
 from store.settings import Gates
@@ -111,6 +112,7 @@ def test_page_json_and_corrected_grades_are_written_as_files(tmp_path: Path) -> 
         "value": written["alpha"],
         "passed": False,
         "wanted": "at least 0.9 is wanted",
+        "next": gates.KINDS["alpha"].next,
     }
     head, first, *rest = graded.read_text("utf-8").splitlines()
     assert head.split("\t") == ["query_id", "doc_id", "grade", "expected", "corrected"]
@@ -120,8 +122,87 @@ def test_page_json_and_corrected_grades_are_written_as_files(tmp_path: Path) -> 
 
 def test_pictures_of_hard_negatives_are_in_the_page(tmp_path: Path) -> None:
     links = Seen(shown(load(make_workspace(tmp_path), "main"))).links
-    assert len(links) == 3
+    assert len(links) == 4  # three hard negatives, and the item that is in dispute
     assert all(link.startswith("data:image/webp;base64,") for link in links)
+
+
+def test_agreement_is_in_the_page_and_in_the_json_with_all_its_measures(tmp_path: Path) -> None:
+    data = load(make_workspace(tmp_path / "w"), "main")
+    listed = tmp_path / "r.json"
+    reporting.report(data, None, listed)
+    found = json.loads(listed.read_text("utf-8"))["agreement"]
+    assert found["ordinal"]["value"] == pytest.approx(summary(data)["alpha"], abs=1e-4)
+    assert found["ordinal"]["low"] <= found["ordinal"]["value"] <= found["ordinal"]["high"]
+    assert [(one["one"], one["other"], one["pairs"]) for one in found["kappas"]] == [("ada", "bob", 8)]
+    assert list(found["slices"]) == ["modality", "direction", "query type"]
+    text = shown(data)
+    assert "Krippendorff's alpha, nominal" in text
+    assert "quadratic kappa" in text
+
+
+def test_answers_of_a_program_are_in_no_figure(tmp_path: Path) -> None:
+    plain = load(make_workspace(tmp_path / "a"), "main")
+    named = make_workspace(tmp_path / "b", settings='[consensus]\nmodels = ["robot"]\n')
+    said = [grade(*pair, 0, "robot", annotation_id=60, position=n) for n, pair in enumerate(GRADES)]
+    Table(named.judgments / "7").append([*said, replace(said[0], kind="flag", value="ambiguous")], {})
+    data = load(named, "main")
+    assert data.programs == {"robot"}
+    assert len(data.judgments) == len(plain.judgments) + 9  # they are kept
+    found, wanted = figures.report(data), figures.report(plain)
+    assert {**found, "state": ""} == {**wanted, "state": ""}
+    assert data.said == plain.said
+    assert data.answers == plain.answers
+
+
+def test_a_screen_of_answers_says_nothing_of_the_place(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, labelled=False)
+    values = (3, 2, 0, 0, 0)
+    said = [
+        grade("q1", d, v, annotation_id=3, position=n) for n, (d, v) in enumerate(zip(COLORS, values, strict=False))
+    ]
+    Table(workspace.judgments / "7").append(said, {})
+    data = load(workspace, "main")
+    assert figures.report(data)["effects"]["position"] is None
+    assert all(before == after for _, before, after in figures.corrected(data))
+    assert "Place on the screen" not in shown(data)
+
+
+def test_answers_of_several_projects_are_fused_and_the_contradicting_one_is_named(tmp_path: Path) -> None:
+    settings = '[consensus]\nmethod = "fused"\nbeside = ["pairs"]\n\n[projects.pairs]\nid = 8\nform = "pairwise"\n'
+    workspace = make_workspace(tmp_path, settings=settings)
+    alone = load(workspace, "main")
+    compared = {"kind": "preference", "form": "pairwise", "project": 8, "other_doc_id": "d1"}
+    said = [grade("q1", "d6", "better", "cleo", annotation_id=70, **compared)]  # white before red, where red is asked
+    Table(workspace.judgments / "8").append(said, {})
+    data = load(workspace, "main")
+    (found,) = figures.report(data)["contradictions"]
+    assert (found.doc_id, found.other_doc_id, found.annotator, found.against) == ("d6", "d1", "cleo", ("ada", "bob"))
+    assert len(data.judgments) == len(alone.judgments)
+    votes = {(r.query_id, r.doc_id): r.votes for r in data.consensus.relevance}
+    assert votes["q1", "d6"] == {(r.query_id, r.doc_id): r.votes for r in alone.consensus.relevance}["q1", "d6"] + 1
+    assert "Answers that contradict the rest" in shown(data)
+
+
+def test_projects_to_be_fused_are_there_and_the_method_takes_them(tmp_path: Path) -> None:
+    for said in ('method = "fused"\nbeside = ["pairs"]', 'beside = ["main"]'):
+        with pytest.raises(Unreadable, match=r"beside"):
+            make_workspace(tmp_path / said[:4], settings=f"[consensus]\n{said}\n").settings.consensus
+
+
+def test_a_page_of_many_queries_stays_small(tmp_path: Path) -> None:
+    data = load(make_workspace(tmp_path), "main")
+    found = figures.report(data)
+    one = {"known": 1, "missed": 0.0, "missed_most": 5.0}
+    found["missed"] = {**found["missed"], "audited": 10_000, "share_most": 0.1, "missed": 0.0, "missed_most": 1.0,
+                       "recall": 1.0, "recall_least": 0.5,
+                       "queries": [{"query_id": f"q{n}", **one} for n in range(10_000)]}  # fmt: skip
+    found["coverage_of"] = {f"q{n}": 1.0 for n in range(10_000)}
+    found["annotated"] = {f"a{n:04}": found["annotated"]["ada"] for n in range(1000)}
+    found["ranks"] = dict.fromkeys(range(5000), 2)
+    text = page(found, data, [])
+    assert len(text) < 300_000
+    assert "the 50 of 10,000 with most to miss" in text
+    assert "The first 50 of 1000; the JSON has all." in text
 
 
 # gates
@@ -138,6 +219,28 @@ def test_a_ceiling_lets_pass_what_does_not_exceed_it(tmp_path: Path, limit: floa
 def test_without_an_audit_the_bound_cannot_pass_and_the_gate_says_what_to_do(tmp_path: Path) -> None:
     found = summary(load(make_workspace(tmp_path), "main"))
     assert found["false_negative_bound"] is None
-    with pytest.raises(GateFailed, match=r"at most 0\.05 is wanted\. Judge more of the audit") as failed:
+    with pytest.raises(GateFailed, match=r"at most 0\.05 is wanted\. No draw of the audit is judged") as failed:
         gates.enforce(gates.check(found, Gates(false_negative_bound=0.05)))
     assert failed.value.exit_code == 3
+
+
+def test_gates_on_nothing_do_not_pass_and_say_what_is_missing(tmp_path: Path) -> None:
+    found = summary(load(make_workspace(tmp_path, labelled=False), "main"))
+    every = Gates(alpha=0, gold_accuracy=0, judged_at_10=0, false_negative_bound=1, untouched=1)
+    checked = gates.check(found, every)
+    assert [gate.value for gate in checked] == [None] * 5
+    assert not any(gate.passed for gate in checked)
+    assert all("yet" in gate.next for gate in checked)
+
+
+@pytest.mark.parametrize("name", gates.KINDS)
+def test_every_gate_names_a_command_that_there_is(name: str) -> None:
+    from typer.main import get_command
+
+    from ls_retrieval import cli
+
+    kind, known = gates.KINDS[name], get_command(cli.app).commands  # type: ignore[attr-defined]
+    for said in (kind.next, kind.missing):
+        named = re.findall(r"`ls-retrieval ([a-z]+)", said)
+        assert named
+        assert set(named) <= known.keys()

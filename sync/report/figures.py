@@ -17,6 +17,8 @@ from sync.report.summary import Summary, summary
 from sync.scale import Contradiction, contradictions
 
 Pair = tuple[str, str]
+_FEW = 100
+"""Answers from which the place on the screen is looked at."""
 
 
 class Progress(TypedDict):
@@ -45,7 +47,7 @@ class Report(Summary):
     """A summary, and what is behind it. together: how often two votes on a pair were this and that grade.
 
     grades: pairs by consensus. ranks: relevant items by their rank in the pre-ranking, 0 for those outside of it.
-    coverage_of: by query, the share of its candidates that is judged. contradictions: where people gave more than grades.
+    coverage_of: by query, the share of its candidates that is judged. contradictions: where items were ordered too.
     """
 
     project: str
@@ -104,8 +106,7 @@ def report(data: Dataset) -> Report:
 
 def corrected(data: Dataset) -> list[tuple[Qrel, float, float]]:
     """Every graded pair with its expected grade as it was given, and as if shown in the middle of the screen."""
-    of, readers = _seen(data), _readers(data)
-    found = bias.position(of, data.rules, readers)
+    of, readers, found = _seen(data), _readers(data), _position(data)
     slope, middle = (found["applied"], found["middle"]) if found else (0.0, 0.0)
     before, after = (bias.corrected(of, data.rules, readers, one, middle) for one in (0.0, slope))
     values = np.array(data.rules.values, dtype=float)
@@ -116,10 +117,10 @@ def corrected(data: Dataset) -> list[tuple[Qrel, float, float]]:
 
 
 def _effects(data: Dataset) -> Effects:
-    helped, of = _assisted(data), _seen(data)
+    helped = _assisted(data)
     both = corrected(data)
     return Effects(
-        position=bias.position(of, data.rules, _readers(data)),
+        position=_position(data),
         ndcg10_as_judged=_ndcg(data, [(q, before) for q, before, _ in both]),
         ndcg10_corrected=_ndcg(data, [(q, after) for q, _, after in both]),
         anchoring=bias.anchoring(data.qrels, data.run, helped),
@@ -139,6 +140,12 @@ def _ndcg(data: Dataset, expected: Sequence[tuple[Qrel, float]]) -> float | None
 def _assisted(data: Dataset) -> frozenset[str]:
     project = data.settings.projects[data.name]
     return frozenset(query_id for query_id in data.queries if assisted(project, query_id))
+
+
+def _position(data: Dataset) -> bias.Position | None:
+    """None of fewer answers than `_FEW`: a screen or two show the order of their items alone."""
+    found = bias.position(_seen(data), data.rules, _readers(data))
+    return found if found and sum(place["answers"] for place in found["places"]) >= _FEW else None
 
 
 def _seen(data: Dataset) -> bias.Seen:

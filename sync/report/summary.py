@@ -34,11 +34,11 @@ class Summary(TypedDict):
     gold_accuracy: float | None
     ndcg10: float | None
     judged10: float | None
-    coverage: float
+    coverage: float | None
     mined: int
     mined_positive: int
     mined_negative: int
-    untouched: float
+    untouched: float | None
     false_negative_bound: float | None
     sources: dict[str, dict[str, int]]
     gold: dict[str, Gold]
@@ -64,7 +64,7 @@ def summary(data: Dataset) -> Summary:
         gold_accuracy=_rounded(right / answers if answers else None),
         ndcg10=_rounded(evaluation.ndcg(data.qrels, data.run)),
         judged10=_rounded(evaluation.judged(data.qrels, data.run)),
-        coverage=round(len(data.qrels) / len(data.candidates), 4) if data.candidates else 0.0,
+        coverage=round(len(data.qrels) / len(data.candidates), 4) if data.candidates else None,
         mined=sum(s["judged"] for s in mined),
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
@@ -77,10 +77,12 @@ def summary(data: Dataset) -> Summary:
     )
 
 
-def _untouched(data: Dataset) -> float:
+def _untouched(data: Dataset) -> float | None:
     """Of all grades but those of named models: who only sends predictions off is what is looked for here."""
-    given = [j.untouched for j in data.judgments if j.kind == "grade" and j.annotator not in data.settings.consensus.models]
-    return round(sum(given) / len(given), 4) if given else 0.0
+    given = [
+        j.untouched for j in data.judgments if j.kind == "grade" and j.annotator not in data.settings.consensus.models
+    ]
+    return round(sum(given) / len(given), 4) if given else None
 
 
 def _sources(data: Dataset) -> dict[str, dict[str, int]]:

@@ -3,9 +3,9 @@
     python bench/quality.py [--full] [--json FILE]
 
 P6: Dawid and Skene's model over a million grades, beside crowd-kit; Bradley and Terry's over 2,000 items, beside choix
-and evalica, and over 20,000. P7: ordinal alpha over a million grades, beside krippendorff; nDCG@10 of 10,000 queries with
-100 hits each, beside pytrec_eval. All start from the same columns, since that is what judgments are stored as; what a peer
-needs beside them is made within its time. Every comparison also says how far the answers are apart.
+and evalica, and over 20,000. P7: ordinal alpha over a million grades, beside krippendorff; nDCG@10 of 10,000 queries
+with 100 hits each, beside pytrec_eval. All start from the same columns, since that is what judgments are stored as;
+what a peer needs beside them is made within its time. Every comparison says how far the answers are apart.
 """
 
 import os

@@ -172,10 +172,10 @@ def test_answers_of_several_projects_are_fused_and_the_contradicting_one_is_name
     workspace = make_workspace(tmp_path, settings=settings)
     alone = load(workspace, "main")
     compared = {"kind": "preference", "form": "pairwise", "project": 8, "other_doc_id": "d1"}
-    said = [grade("q1", "d6", "better", "cleo", annotation_id=70, **compared)]  # white before red, where red is asked
+    said = [grade("q1", "d6", "better", "cleo", annotation_id=70, **compared)]  # white before red
     Table(workspace.judgments / "8").append(said, {})
     data = load(workspace, "main")
-    (found,) = figures.report(data)["contradictions"]
+    found = next(one for one in figures.report(data)["contradictions"] if one.form == "preference")
     assert (found.doc_id, found.other_doc_id, found.annotator, found.against) == ("d6", "d1", "cleo", ("ada", "bob"))
     assert len(data.judgments) == len(alone.judgments)
     votes = {(r.query_id, r.doc_id): r.votes for r in data.consensus.relevance}
@@ -185,8 +185,9 @@ def test_answers_of_several_projects_are_fused_and_the_contradicting_one_is_name
 
 def test_projects_to_be_fused_are_there_and_the_method_takes_them(tmp_path: Path) -> None:
     for said in ('method = "fused"\nbeside = ["pairs"]', 'beside = ["main"]'):
+        workspace = make_workspace(tmp_path / said[:4], settings=f"[consensus]\n{said}\n")
         with pytest.raises(Unreadable, match=r"beside"):
-            make_workspace(tmp_path / said[:4], settings=f"[consensus]\n{said}\n").settings.consensus
+            load(workspace, "main")
 
 
 def test_a_page_of_many_queries_stays_small(tmp_path: Path) -> None:

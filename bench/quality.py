@@ -11,7 +11,7 @@ what a peer needs beside them is made within its time. Every comparison says how
 import os
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy: a core each
 
@@ -57,6 +57,7 @@ SIZES = {
     "full": Size(pairs=333_334, annotators=100, items=2_000, many=100_000, queries=10_000, times=5),
 }
 Work = Callable[[], Any]
+N = TypeVar("N", int, float)
 
 
 def votes(pairs: int, annotators: int, each: int = 3) -> Votes:
@@ -179,8 +180,8 @@ def measures(size: Size) -> tuple[list[Row], float]:
     qrels, hits = run(size.queries)
 
     def peer() -> Floats:
-        judge = pytrec_eval.RelevanceEvaluator(_nested(qrels, whole=True), {"ndcg_cut.10"})
-        found = judge.evaluate(_nested(hits))
+        judge = pytrec_eval.RelevanceEvaluator(_nested(qrels, int), {"ndcg_cut.10"})
+        found = judge.evaluate(_nested(hits, float))
         return np.array([found[name]["ndcg_cut_10"] for name in sorted(found)])
 
     return _beside(
@@ -191,10 +192,10 @@ def measures(size: Size) -> tuple[list[Row], float]:
     )
 
 
-def _nested(rows: Columns, *, whole: bool = False) -> dict[str, dict[str, float]]:
-    """What pytrec_eval reads; whole: grades, which it wants as whole numbers."""
-    values = (rows.value.astype(int) if whole else rows.value).tolist()
-    found: dict[str, dict[str, float]] = {}
+def _nested(rows: Columns, kind: type[N]) -> dict[str, dict[str, N]]:
+    """What pytrec_eval reads: grades as whole numbers."""
+    found: dict[str, dict[str, N]] = {}
+    values = rows.value.astype(kind).tolist()
     for query_id, doc_id, value in zip(rows.query_id.to_pylist(), rows.doc_id.to_pylist(), values, strict=True):
         found.setdefault(query_id, {})[doc_id] = value
     return found

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from math import log2
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from store import settings
 from store.judgments import Table
 from store.settings import Project
 from store.workspace import Workspace
+from sync.evaluation import Difference, Interval
 
 MEASURES = ("nDCG@10", "recall@10", "judged@10")
 
@@ -47,7 +49,7 @@ def vectors(workspace: Workspace) -> tuple[encoder_runs.Space, encoder_runs.Spac
 
 
 def dcg(grades: list[int]) -> float:
-    return sum(grade / np.log2(rank + 2) for rank, grade in enumerate(grades[:10]))
+    return sum(grade / log2(rank + 2) for rank, grade in enumerate(grades[:10]))
 
 
 def test_an_encoder_is_measured_in_both_directions_without_an_index(workspace: Workspace) -> None:
@@ -61,7 +63,7 @@ def test_an_encoder_is_measured_in_both_directions_without_an_index(workspace: W
     other = [dcg([3 * right[q][i] for q in np.argsort(-scores[:, i])]) / dcg([3]) for i in range(24)]
     for done, wanted in ((there, forth), (back, other)):
         mean = done.runs["clip"].means["nDCG@10"]
-        assert isinstance(mean, evaluating.evaluation.Interval)
+        assert isinstance(mean, Interval)
         assert mean.value == pytest.approx(float(np.mean(wanted)), abs=1e-6)
         assert done.runs["clip"].judged10 == 1.0
     assert not workspace.index.exists()
@@ -75,9 +77,9 @@ def test_encoders_are_compared_with_each_other_and_with_run_files(workspace: Wor
     assert list(there.runs) == ["best.trec", "clip", model]
     assert list(back.runs) == ["clip", model]
     same, better = there.differences[model]["nDCG@10"], there.differences["best.trec"]["nDCG@10"]
-    assert isinstance(same, evaluating.Difference)
+    assert isinstance(same, Difference)
     assert (same.value, same.p) == (0.0, 1.0)
-    assert isinstance(better, evaluating.Difference)
+    assert isinstance(better, Difference)
     assert better.value > 0
     (turned,) = back.differences.values()
     assert set(turned) == set(MEASURES)
@@ -105,7 +107,7 @@ def test_an_encoder_that_is_none_is_answered_with_those_that_are(workspace: Work
     with pytest.raises(Mendable, match=r"no encoder 'glip'") as refused:
         evaluating.run(workspace, "main", Wanted([], ["glip"], "", MEASURES))
     assert "clip" in str(refused.value)
-    assert encoder_runs.choice(workspace, "ViT-B-32:openai").model_dump()["pretrained"] == "openai"  # type: ignore[attr-defined]
+    assert encoder_runs.choice(workspace, "ViT-B-32:openai").model_dump()["pretrained"] == "openai"
 
 
 def test_what_the_encoder_does_not_read_is_said(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from store.judgments import Table
 from store.settings import Gates
 from store.workspace import Workspace
 from sync import gates
+from sync.completeness.audit import Missed, OfQuery
 from sync.dataset import Dataset, load
 from sync.report import figures, summary
 from sync.report.page import page
@@ -193,10 +194,21 @@ def test_projects_to_be_fused_are_there_and_the_method_takes_them(tmp_path: Path
 def test_a_page_of_many_queries_stays_small(tmp_path: Path) -> None:
     data = load(make_workspace(tmp_path), "main")
     found = figures.report(data)
-    one = {"known": 1, "missed": 0.0, "missed_most": 5.0}
-    found["missed"] = {**found["missed"], "audited": 10_000, "share_most": 0.1, "missed": 0.0, "missed_most": 1.0,
-                       "recall": 1.0, "recall_least": 0.5,
-                       "queries": [{"query_id": f"q{n}", **one} for n in range(10_000)]}  # fmt: skip
+    of_query = [OfQuery(query_id=f"q{n}", known=1, missed=0.0, missed_most=5.0) for n in range(10_000)]
+    found["missed"] = Missed(
+        level=0.95,
+        audited=10_000,
+        unshown=1,
+        known=1,
+        missed=0.0,
+        missed_most=1.0,
+        share=0.0,
+        share_most=0.1,
+        recall=1.0,
+        recall_least=0.5,
+        strata=[],
+        queries=of_query,
+    )
     found["coverage_of"] = {f"q{n}": 1.0 for n in range(10_000)}
     found["annotated"] = {f"a{n:04}": found["annotated"]["ada"] for n in range(1000)}
     found["ranks"] = dict.fromkeys(range(5000), 2)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from label_configs.records import Qrel, ScoredDoc
-from sync.votes import Floats, Ints, coded
+from sync.votes import Coded, Floats, Ints, coded
 
 UNJUDGED = np.iinfo(np.int64).min
 Bools = NDArray[np.bool_]
@@ -119,8 +119,8 @@ def rank(
     depth: so many of each query are enough.
     """
     known, hits = columns(qrels), columns(run)
-    queries, asked = coded(_together(known.query_id, hits.query_id))
-    docs, n = pc.unique(known.doc_id), len(known.value)
+    queries, asked = _coded_runs(_together(known.query_id, hits.query_id))
+    docs, n = _whole(known.doc_id).dictionary_encode(), len(known.value)
     judged = np.unique(asked[:n])
     place = np.full(len(queries), -1)
     place[judged] = np.arange(len(judged))
@@ -130,14 +130,14 @@ def rank(
     query, ranks = query[rows], _places(query[rows])
     if depth is not None:
         query, ranks, rows = query[ranks < depth], ranks[ranks < depth], rows[ranks < depth]
-    width, grade = len(docs) + 1, known.value.astype(np.int64)
-    pairs = of * width + _among(known.doc_id, docs)
+    width, grade = len(docs.dictionary) + 1, known.value.astype(np.int64)
+    pairs = of * width + docs.indices.to_numpy()
     by_pair, by_grade = np.argsort(pairs, kind="stable"), _falling(of, grade)
     return Ranked(
         queries=[queries[code] for code in judged],
         query=query,
         rank=ranks,
-        pair=query * width + _among(hits.doc_id.take(pa.array(rows)), docs),
+        pair=query * width + _among(hits.doc_id.take(pa.array(rows)), docs.dictionary),
         known=(pairs[by_pair], grade[by_pair]),
         of=by_grade[0],
         ideal=by_grade[1],
@@ -153,6 +153,17 @@ def _among(column: pa.ChunkedArray, names: pa.Array) -> Ints:
 def _together(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
     """Two columns of texts, one after the other."""
     return pa.chunked_array([*_chunks(one), *_chunks(other)], pa.string())
+
+
+def _coded_runs(column: pa.ChunkedArray) -> Coded:
+    """As `coded`, for texts of which the same mostly stand together."""
+    runs = pc.run_end_encode(_whole(column), run_end_type=pa.int64())
+    names, codes = coded(pa.chunked_array([runs.values], pa.string()))
+    return Coded(names, np.repeat(codes, np.diff(runs.run_ends.to_numpy(), prepend=0)))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(_chunks(column)) if _chunks(column) else pa.array([], pa.string())
 
 
 def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:

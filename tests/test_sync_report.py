@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sync_world import COLORS, GRADES, QUERIES, grade, make_workspace
@@ -51,7 +52,8 @@ def hostile(root: Path) -> Workspace:
     asked = [{"_id": q, "text": f"{EVIL} {q}", "domain": EVIL if q == "q1" else "b"} for q in QUERIES]
     workspace.queries.write_text("".join(json.dumps(one) + "\n" for one in asked))
     said = [grade("q1", "d3", 3, EVIL, annotation_id=50, note=EVIL, reasons=(EVIL,), lead_time=8.0, position=1)]
-    Table(workspace.judgments / "7").append(said, {})
+    liked: dict[str, Any] = {"kind": "preference", "form": "pairwise", "annotation_id": 51, "other_doc_id": "d1"}
+    Table(workspace.judgments / "7").append([*said, grade("q1", "d6", "better", EVIL, **liked)], {})
     return workspace
 
 
@@ -73,6 +75,38 @@ def test_disagreements_link_to_their_tasks_where_label_studio_is_known(tmp_path:
     assert 'href="http://ls:8080/projects/7/data?task=1"' in shown(data, "http://ls:8080/")
     assert "href" not in shown(data)
     assert "href" not in shown(data, "javascript:alert(1)")
+
+
+def luminance(colour: str) -> float:
+    full = colour if len(colour) == 7 else "#" + "".join(2 * c for c in colour[1:])
+    parts = [int(full[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_texts_stand_out_from_what_they_are_on(scheme: int) -> None:
+    """By 4.5 to 1, as WCAG's level AA asks for."""
+    css = (Path(figures.__file__).parent / "templates" / "report.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): (#\w+);", blocks[scheme]))
+    for on in ("ground", "panel"):
+        for name in ("ink", "quiet", "accent", "good", "bad", "c3"):
+            high, low = sorted((luminance(colours[name]), luminance(colours[on])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (name, on)
+
+
+def test_preferences_alone_have_a_page_that_says_how_grades_come_of_them(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path, labelled=False)
+    said = [
+        grade("q1", one, "better", annotation_id=n, kind="preference", form="pairwise", other_doc_id=other)
+        for n, (one, other) in enumerate([("d1", "d2"), ("d2", "d3"), ("d1", "d3")])
+    ]
+    Table(workspace.judgments / "7").append(said, {})
+    text = shown(load(workspace, "main"))
+    assert "Nothing is judged yet" not in text
+    assert "There are no grades here." in text
+    assert "1 triples" in text
 
 
 def test_an_unlabelled_project_has_a_page_too(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from functools import cache, partial
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from sync.completeness.audit import STRATA
 from sync.dataset import Dataset
@@ -48,7 +48,12 @@ def _environment() -> Environment:
         loader=PackageLoader("sync.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"share": _share, "number": _number, "quoted": lambda text: quote(str(text), safe="")}
+    found.filters |= {
+        "share": _share,
+        "number": _number,
+        "quoted": lambda text: quote(str(text), safe=""),
+        "marked": _marked,
+    }
     return found
 
 
@@ -63,6 +68,14 @@ def _pictures(figures: Report, data: Dataset) -> Mapping[str, str]:
     items = {f"d{doc_id}": hard.picture(data, data.items[doc_id]) for doc_id in sorted(named)}
     asked = {f"q{one['query_id']}": hard.picture(data, data.queries[one["query_id"]]) for one in shown}
     return items | asked
+
+
+def _marked(text: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in enumerate(text.split("`"))
+    )
+    return Markup("").join(parts)
 
 
 def _share(value: float | None, digits: int = 0) -> str:

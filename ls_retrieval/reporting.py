@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from ls_retrieval.tables import plain
 from store import files
 from sync import gates
 from sync.dataset import Dataset
@@ -18,8 +19,10 @@ def report(data: Dataset, out: Path | None = None, json_file: Path | None = None
     found = figures.report(data)
     checked = gates.check(found, data.settings.gates)
     if json_file:
-        listed = [{**gate._asdict(), "wanted": gate.wanted} for gate in checked]
-        files.write(json_file, json.dumps({**found, "gates": listed}, indent=1, ensure_ascii=False) + "\n")
+        listed = [
+            {**gate._asdict(), "wanted": gate.wanted, "next": "" if gate.passed else gate.next} for gate in checked
+        ]
+        files.write(json_file, json.dumps(plain({**found, "gates": listed}), indent=1, ensure_ascii=False) + "\n")
     if out:
         files.write(out, page(found, data, checked, os.environ.get("LABEL_STUDIO_URL", "")))
     return found

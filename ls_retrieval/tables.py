@@ -167,6 +167,8 @@ def plain(value: object) -> object:
         return {name: plain(one) for name, one in value._asdict().items()}
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 

@@ -268,11 +268,13 @@ class ConsensusSettings(_Section):
     """How many answers become one grade.
 
     method: of grades alone, or `fused`: of grades, preferences and rankings together. models: pseudonyms of annotators
-    that are no people; nothing of theirs is counted.
+    that are no people; nothing of theirs is counted. beside: names of projects whose answers `fused` takes too, as of
+    pairs and rankings of what is graded here.
     """
 
     method: ConsensusMethod = "ordinal-dawid-skene"
     models: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 class Quality(_Section):
@@ -406,6 +408,15 @@ class Settings(_Section):
     export: Export = Export()
     projects: dict[str, Project] = {}
     mappings: dict[RulesHash, Earlier] = {}
+
+    @model_validator(mode="after")
+    def _names_its_projects(self) -> Self:
+        unknown = sorted(set(self.consensus.beside) - self.projects.keys())
+        if unknown:
+            raise ValueError(f"[consensus] beside names projects that are not there: {', '.join(unknown)}")
+        if self.consensus.beside and self.consensus.method != "fused":
+            raise ValueError("[consensus] beside needs method = 'fused'")
+        return self
 
 
 def load(path: Path) -> Settings:

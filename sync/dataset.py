@@ -21,7 +21,7 @@ from sync.copies import copies
 from sync.gold.answers import Answer, answers
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
-from sync.votes import people
+from sync.votes import programs
 
 UNTRAINED: frozenset[Role] = frozenset({"control", "random", "audit"})
 """Roles whose pairs never reach training: they measure annotators and pools."""
@@ -38,8 +38,8 @@ class State(NamedTuple):
 class Dataset:
     """Judged queries and items of one project under one set of rules. mapped: what came in from earlier rules.
 
-    verdicts: answers of the projects that adjudicate this one; rechecked: of those that judge a sample of it again.
-    gold: pairs whose grade is known.
+    verdicts: answers of the projects that adjudicate this one; rechecked: of those that judge a sample of it again;
+    beside: of those that `[consensus]` fuses with it. gold: pairs whose grade is known.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Dataset:
     frozen: Frozen | None = None
     verdicts: Sequence[Judgment] = ()
     rechecked: Sequence[Judgment] = ()
+    beside: Sequence[Judgment] = ()
     gold: Mapping[tuple[str, str], Gold] = field(default_factory=dict)
 
     @cached_property
@@ -63,11 +64,21 @@ class Dataset:
         """Relevance by pair, and what was learned of the annotators. What was adjudicated is as it was decided."""
         chosen = self.settings.consensus
         found = (
-            scale.consensus(self.judgments, self.rules, chosen.models)
+            scale.consensus([*self.judgments, *self.beside], self.rules, chosen.models)
             if chosen.method == scale.METHOD
             else consensus(self.judgments, self.rules, chosen.method, models=chosen.models)
         )
         return adjudication.decided(found, self.verdicts, self.rules)
+
+    @cached_property
+    def programs(self) -> frozenset[str]:
+        """Annotators that are no people: what they answered is kept, and counts in no figure beside their own."""
+        return programs(self.judgments, self.settings.consensus.models)
+
+    @cached_property
+    def by_people(self) -> Sequence[Judgment]:
+        """The judgments of people."""
+        return [j for j in self.judgments if j.annotator not in self.programs] if self.programs else self.judgments
 
     @cached_property
     def votes(self) -> Votes:
@@ -75,16 +86,14 @@ class Dataset:
         return grades(self.judgments, self.rules, self.settings.consensus.models)
 
     @cached_property
-    def spoken(self) -> list[Judgment]:
-        """The judgments of people, judges too: without those of models, which data sets take for nobody's word."""
-        given = [*self.judgments, *self.verdicts]
-        who = set(people(given, self.settings.consensus.models)["annotator"].unique().to_pylist())
-        return [j for j in given if j.annotator in who]
+    def spoken(self) -> Sequence[Judgment]:
+        """The judgments of people, judges too: what data sets take for somebody's word."""
+        return [*self.by_people, *self.verdicts]
 
     @cached_property
     def answers(self) -> list[Answer]:
         """The answers to gold among the judgments."""
-        return answers(self.judgments, self.pools, self.gold, self.rules)
+        return answers(self.by_people, self.pools, self.gold, self.rules)
 
     @cached_property
     def candidates(self) -> Mapping[tuple[str, str], Candidate]:
@@ -211,7 +220,8 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
     judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
     checks = [one.id for one in settings.projects.values() if one.rechecks == project]
-    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks)]
+    beside = [settings.projects[name].id for name in settings.consensus.beside if name != project]
+    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks, *beside)]
     made = pools.load(folder, at.pools).values()
     given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
@@ -225,12 +235,13 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
         run=pools.run(folder, fits, at.pools),
-        judgments=[j for j in judgments if j.project not in {*judges, *checks}],
+        judgments=[j for j in judgments if j.project not in {*judges, *checks, *beside}],
         mapped=mapped,
         frozen=_frozen(workspace, queries),
         state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
-        verdicts=[j for j in judgments if j.project in judges],
-        rechecked=[j for j in judgments if j.project in checks],
+        verdicts=[j for j in judgments if j.project in judges and j.annotator not in settings.consensus.models],
+        rechecked=[j for j in judgments if j.project in checks and j.annotator not in settings.consensus.models],
+        beside=[j for j in judgments if j.project in beside and fits(j.query_id, j.doc_id)],
         gold=gold.load(workspace.gold, rules),
     )
 

@@ -9,48 +9,63 @@ from sync.report.summary import Summary
 
 
 class Kind(NamedTuple):
-    """What a gate looks at, whether that must be at least or at most what is set, and what to do where it is not."""
+    """What a gate looks at, and whether that must be at least or at most what is set.
+
+    next: what to do where it is not; missing: where there is nothing to look at yet.
+    """
 
     figure: Callable[[Summary], float | None]
     least: bool
     next: str
+    missing: str
 
 
+_LABEL = "`ls-retrieval status` counts the open tasks: have them labelled, then `ls-retrieval pull`"
+_AUDIT = (
+    "raise audit_near, audit_beyond and random under [pool], add queries, then `ls-retrieval pool` and "
+    "`ls-retrieval push`"
+)
 KINDS: Mapping[str, Kind] = {
     "alpha": Kind(
         lambda figures: figures["alpha"],
         True,
-        "Look at the disagreements in the report and sharpen the sentences in rules.yaml, or add votes.",
+        "`ls-retrieval report --out report.html` shows what people disagree about: sharpen the sentences in "
+        "rules.yaml. `ls-retrieval qualify` tells who reads them as they are meant.",
+        "No candidate is judged by two annotators yet: `ls-retrieval init --overlap 2` asks for a second vote.",
     ),
     "gold_accuracy": Kind(
         lambda figures: figures["gold_accuracy"],
         True,
-        "Look at the gold answers by annotator in the report; train or leave out who misses them.",
+        "`ls-retrieval gold` shows who misses hidden gold; have them pass `ls-retrieval qualify` before they go on.",
+        f"No hidden control is judged yet. {_LABEL}; or raise gold_share under [pool] for pools to come.",
     ),
     "judged_at_10": Kind(
         lambda figures: figures["judged10"],
         True,
-        "Label the open tasks, or deepen the pools: unjudged items make every nDCG doubtful.",
+        f"Unjudged items make every nDCG doubtful. {_LABEL}; or raise depth under [pool] for pools to come.",
+        f"No query with a ranking is judged yet. {_LABEL}.",
     ),
-    "coverage": Kind(lambda figures: figures["coverage"], True, "Label the open tasks."),
+    "coverage": Kind(
+        lambda figures: figures["coverage"],
+        True,
+        f"{_LABEL}.",
+        "There is no pool yet: `ls-retrieval pool`, then `ls-retrieval push`.",
+    ),
     "false_negative_bound": Kind(
         lambda figures: figures["false_negative_bound"],
         False,
-        "Judge more of the audit (raise [pool] random, audit_near and audit_beyond, and make a new round), or deepen "
-        "the pools where the audit finds relevant items.",
+        f"More draws bring it down: {_AUDIT}. Where draws are relevant, raise depth as well.",
+        f"No draw of the audit is judged yet. {_LABEL}; without draws in the pools {_AUDIT}.",
     ),
     "untouched": Kind(
         lambda figures: figures["untouched"],
         False,
-        "Look at who submits predictions as they are in the report; make the project blind, or have them look again.",
+        "`ls-retrieval gold` shows who sends predictions off as they are: have them look again, or "
+        "`ls-retrieval init --project NAME --mode blind` makes a project that shows none.",
+        f"Nothing is graded yet. {_LABEL}.",
     ),
 }
 """Name in `[gates]` to its kind."""
-_UNMEASURED = {
-    "alpha": "No candidate is judged by two annotators yet: label more, with `votes` of 2 or more.",
-    "gold_accuracy": "No hidden control is judged yet: label more, or raise gold_share under [pool] for pools to come.",
-    "judged_at_10": "Label more: no query with a ranking is judged yet.",
-}
 
 
 class Gate(NamedTuple):
@@ -69,8 +84,8 @@ class Gate(NamedTuple):
     @property
     def next(self) -> str:
         """What to do where it does not pass."""
-        usual = KINDS[self.name].next
-        return _UNMEASURED.get(self.name, usual) if self.value is None else usual
+        kind = KINDS[self.name]
+        return kind.missing if self.value is None else kind.next
 
 
 def check(figures: Summary, gates: Gates) -> list[Gate]:

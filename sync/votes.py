@@ -85,10 +85,21 @@ def people(given: Given, models: Collection[str] = ()) -> pa.Table:
     """
     table = rows(given)
     names, codes = coded(table["annotator"])
+    others = _programs(table, names, codes, models)
+    return table.filter(pa.array(~others[codes])) if others.any() else table
+
+
+def programs(given: Given, models: Collection[str] = ()) -> frozenset[str]:
+    """The annotators whom `people` leaves out."""
+    table = rows(given)
+    names, codes = coded(table["annotator"])
+    return frozenset(np.array(names, object)[_programs(table, names, codes, models)].tolist())
+
+
+def _programs(table: pa.Table, names: Sequence[str], codes: Ints, models: Collection[str]) -> NDArray[np.bool_]:
     touched = ~table["untouched"].to_numpy(zero_copy_only=False).astype(bool)
     own = np.bincount(codes[touched], minlength=len(names)) > 0
-    human = own & np.array([name not in models for name in names], dtype=bool)
-    return table if human.all() else table.filter(pa.array(human[codes]))
+    return np.asarray(~own | np.array([name in models for name in names], dtype=bool), np.bool_)
 
 
 def grades(given: Given, rules: Rules, models: Collection[str] = ()) -> Votes:

@@ -24,7 +24,7 @@ from sync.agreement.kendall import concordance, tau_b, w
 from sync.agreement.krippendorff import Level, alpha_interval
 from sync.agreement.moments import iou, overlap
 from sync.agreement.repeats import repeats
-from sync.agreement.slices import sliced
+from sync.agreement.slices import DIMENSIONS, sliced
 from sync.agreement.transitivity import Transitivity, overall, transitivity
 from sync.consensus import grades
 from sync.orders import preferences, rankings
@@ -253,6 +253,20 @@ def test_agreement_by_slice_is_the_agreement_on_that_slices_pairs() -> None:
     assert list(found["direction"]) == ["text → audio", "text → image"]
     assert list(found["domain"]) == ["birds"]
     assert "granularity" not in found  # nobody said
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        (Query(query_id="q", text="red shoes"), "keywords"),
+        (Query(query_id="q", text="shoes that a nurse could wear all day"), "description"),
+        (Query(query_id="q", text="Which shoes last?"), "question"),
+        (Query(query_id="q", text="长途步行穿什么鞋？"), "question"),
+        (Query(query_id="q", modality="image", uri="media/shoe.png"), "example"),
+    ],
+)
+def test_the_type_of_a_query_is_how_it_is_put(query: Query, kind: str) -> None:
+    assert DIMENSIONS["query type"](query, Item(doc_id="d")) == kind
 
 
 def test_a_project_without_answers_has_no_agreement() -> None:

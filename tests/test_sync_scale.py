@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import choix
+import evalica
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,6 +77,15 @@ def test_scores_are_those_of_choix(seed: int) -> None:
     data = list(zip(found.better.tolist(), found.other.tolist(), strict=True))
     wanted = choix.opt_pairwise(len(found.items), data, alpha=0.005, tol=1e-10)  # 1 / (2 * 10 ** 2)
     assert bradley_terry(found) == pytest.approx(wanted, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_without_a_prior_are_those_of_evalica(seed: int) -> None:
+    found = preferences(duels(seed)[1])
+    one, other = ([found.items[n][1] for n in column.tolist()] for column in (found.better, found.other))
+    wanted = evalica.bradley_terry(one, other, [evalica.Winner.X] * len(one), tolerance=1e-12, limit=20_000)
+    logs = np.log(wanted.scores.sort_index().to_numpy())
+    assert bradley_terry(found, 1e4) == pytest.approx(logs - logs.mean(), abs=1e-4)
 
 
 def test_ties_bring_items_together() -> None:

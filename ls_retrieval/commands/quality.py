@@ -178,23 +178,33 @@ def evaluate(
     run: Annotated[
         list[Path] | None, typer.Option(help="A TREC run file; repeatable. The pools' pre-ranking without it.")
     ] = None,
-    against: Annotated[str, typer.Option(help="A run file to compare with, or `pre-ranking`.")] = "",
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="An encoder of the settings, or open_clip's MODEL:PRETRAINED or local-dir:PATH; repeatable."),
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="What to compare with: a run file, one of the encoders, or `pre-ranking`.")
+    ] = "",
     measures: Annotated[str, typer.Option(help="Names with commas between, in place of the usual ones.")] = "",
     split: Annotated[
         Literal["train", "dev", "test"] | None, typer.Option(help="Only the queries of that split.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure runs on the collected judgments, with intervals, and compare them query by query.
+    """Measure runs and encoders on the collected judgments, with intervals, and compare them query by query.
 
-    Example: ls-retrieval evaluate -w photos --run new.trec --against pre-ranking --measures nDCG@10,mAP@R
+    Encoders rank the whole corpus, and are measured in both directions.
+
+    Examples: ls-retrieval evaluate -w photos --run new.trec --against pre-ranking --measures nDCG@10,mAP@R
+
+    ls-retrieval evaluate -w photos --encoder clip --encoder ViT-L-14:openai --against clip
     """
     from ls_retrieval import evaluating
     from sync.evaluation import USUAL
 
     names = [name.strip() for name in measures.split(",")] if measures else list(USUAL)
     opened = opened_workspace(workspace)
-    done = evaluating.run(opened, project, run or [], against, names, split)
+    done = evaluating.run(opened, project, evaluating.Wanted(run or [], encoder or [], against, names, split))
     if as_json:
         typer.echo(json.dumps(evaluating.as_json(done)))
     else:

@@ -13,9 +13,22 @@ DIMENSIONS: Mapping[str, Callable[[Query, Item], str]] = {
     "direction": lambda query, item: f"{query.modality} → {item.modality}",
     "domain": lambda query, item: query.domain,
     "granularity": lambda query, item: query.granularity,
+    "query type": lambda query, item: _type(query),
     "language": lambda query, item: query.lang,
 }
 """Name to the slice that a pair belongs to; empty: to none."""
+_KEYWORDS = 3
+"""Words up to which a query names things, and says nothing of them."""
+
+
+def _type(query: Query) -> str:
+    """How a query is put: a medium as an example, or words that ask, describe, or name."""
+    if query.modality != "text":
+        return "example"
+    words = query.text.split()
+    if words and words[-1].endswith(("?", "？", "؟")):
+        return "question"
+    return "keywords" if len(words) <= _KEYWORDS else "description"
 
 
 def sliced(

@@ -111,14 +111,14 @@ def compare(one: Evaluation, other: Evaluation, seed: int = 0) -> dict[str, Diff
     return found
 
 
-def ndcg(qrels: Sequence[Qrel], run: Sequence[ScoredDoc], k: int = 10) -> float | None:
+def ndcg(qrels: Sequence[Qrel] | Columns, run: Sequence[ScoredDoc] | Columns, k: int = 10) -> float | None:
     """Mean nDCG@k over the queries that have a relevant item; None without any. Never show it without judged@k."""
-    return _mean(gain_share(rank(qrels, run), k))
+    return _mean(gain_share(rank(qrels, run, depth=k), k))
 
 
-def judged(qrels: Sequence[Qrel], run: Sequence[ScoredDoc], k: int = 10) -> float | None:
+def judged(qrels: Sequence[Qrel] | Columns, run: Sequence[ScoredDoc] | Columns, k: int = 10) -> float | None:
     """Mean share of the first k items that were judged, over the queries with judgments."""
-    return _mean(judged_share(rank(qrels, run), k))
+    return _mean(judged_share(rank(qrels, run, depth=k), k))
 
 
 def shown(value: Interval | Holed | Difference | HoledDifference | None) -> str:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from label_configs.records import Qrel, ScoredDoc
-from sync.votes import Floats, Ints, coded
+from sync.votes import Coded, Floats, Ints, coded
 
 UNJUDGED = np.iinfo(np.int64).min
 Bools = NDArray[np.bool_]
@@ -108,29 +109,35 @@ def share(part: Floats | Ints, whole: Floats | Ints) -> Floats:
 
 
 def rank(
-    qrels: Sequence[Qrel] | Columns, run: Sequence[ScoredDoc] | Columns, positive: Collection[int] = frozenset()
+    qrels: Sequence[Qrel] | Columns,
+    run: Sequence[ScoredDoc] | Columns,
+    positive: Collection[int] = frozenset(),
+    depth: int | None = None,
 ) -> Ranked:
-    """Lay a run beside the qrels. Ties fall by doc_id, as in trec_eval; queries without judgments are left out."""
+    """Lay a run beside the qrels. Ties fall by doc_id, as in trec_eval; queries without judgments are left out.
+
+    depth: so many of each query are enough.
+    """
     known, hits = columns(qrels), columns(run)
-    queries, asked = _together(known.query_id, hits.query_id)
-    docs, found = _together(known.doc_id, hits.doc_id)
-    n, width = len(known.value), max(1, len(docs))
+    queries, asked = _coded_runs(_together(known.query_id, hits.query_id))
+    docs, n = _whole(known.doc_id).dictionary_encode(), len(known.value)
     judged = np.unique(asked[:n])
     place = np.full(len(queries), -1)
     place[judged] = np.arange(len(judged))
-    of, query, doc, score = place[asked[:n]], place[asked[n:]], found[n:], hits.value
-    if (query < 0).any():
-        query, doc, score = query[query >= 0], doc[query >= 0], score[query >= 0]
-    order = _order(query, score, doc)
-    query, doc = query[order], doc[order]
-    grade, pairs = known.value.astype(np.int64), of * width + found[:n]
-    by_pair = np.argsort(pairs, kind="stable")
-    by_grade = _falling(of, grade)
+    of, query = place[asked[:n]], place[asked[n:]]
+    rows = _order(query, hits)
+    rows = rows[query[rows] >= 0]
+    query, ranks = query[rows], _places(query[rows])
+    if depth is not None:
+        query, ranks, rows = query[ranks < depth], ranks[ranks < depth], rows[ranks < depth]
+    width, grade = len(docs.dictionary) + 1, known.value.astype(np.int64)
+    pairs = of * width + docs.indices.to_numpy()
+    by_pair, by_grade = np.argsort(pairs, kind="stable"), _falling(of, grade)
     return Ranked(
         queries=[queries[code] for code in judged],
         query=query,
-        rank=_places(query),
-        pair=query * width + doc,
+        rank=ranks,
+        pair=query * width + _among(hits.doc_id.take(pa.array(rows)), docs.dictionary),
         known=(pairs[by_pair], grade[by_pair]),
         of=by_grade[0],
         ideal=by_grade[1],
@@ -138,22 +145,45 @@ def rank(
     )
 
 
-def _together(one: pa.ChunkedArray, other: pa.ChunkedArray) -> tuple[list[str], Ints]:
-    """Two columns of texts, one after the other, as codes in the order of the texts."""
-    chunks = [*_chunks(one), *_chunks(other)]
-    return coded(pa.chunked_array(chunks, pa.string()))
+def _among(column: pa.ChunkedArray, names: pa.Array) -> Ints:
+    """Of each text its place among the names; their number for one that is none of them."""
+    return np.asarray(pc.fill_null(pc.index_in(column, names), len(names)).to_numpy(), np.int64)
+
+
+def _together(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Two columns of texts, one after the other."""
+    return pa.chunked_array([*_chunks(one), *_chunks(other)], pa.string())
+
+
+def _coded_runs(column: pa.ChunkedArray) -> Coded:
+    """As `coded`, for texts of which the same mostly stand together."""
+    runs = pc.run_end_encode(_whole(column), run_end_type=pa.int64())
+    names, codes = coded(pa.chunked_array([runs.values], pa.string()))
+    return Coded(names, np.repeat(codes, np.diff(runs.run_ends.to_numpy(), prepend=0)))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(_chunks(column)) if _chunks(column) else pa.array([], pa.string())
 
 
 def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
     return list(column.chunks) if isinstance(column, pa.ChunkedArray) else [column]
 
 
-def _order(query: Ints, score: Floats, doc: Ints) -> Ints:
-    """By query, falling score, falling doc_id. What stands in that order already is not sorted again."""
-    ahead = (query[1:] > query[:-1]) | (
-        (query[1:] == query[:-1]) & ((score[1:] < score[:-1]) | ((score[1:] == score[:-1]) & (doc[1:] < doc[:-1])))
-    )
-    return np.arange(len(query)) if ahead.all() else np.lexsort((-doc, -score, query))
+def _order(query: Ints, hits: Columns) -> Ints:
+    """The rows by query, falling score, falling doc_id. Texts are many, and are looked at only where scores tie; what
+    stands in that order already is not sorted again.
+    """
+    score = hits.value
+    ahead = (query[1:] > query[:-1]) | ((query[1:] == query[:-1]) & (score[1:] <= score[:-1]))
+    order = np.arange(len(query)) if ahead.all() else np.lexsort((-score, query))
+    of, worth = query[order], score[order]
+    tied = (of[1:] == of[:-1]) & (worth[1:] == worth[:-1])
+    if tied.any():
+        at = np.flatnonzero(np.append(tied, False) | np.insert(tied, 0, False))
+        text = coded(pa.chunked_array(_chunks(hits.doc_id.take(pa.array(order[at]))), pa.string())).codes
+        order[at] = order[at][np.lexsort((-text, -worth[at], of[at]))]
+    return order
 
 
 def _places(query: Ints) -> Ints:

@@ -42,7 +42,7 @@ def _about(data: Dataset, items: Sequence[Item], configs: Sequence[Mapping[str, 
     return {
         "head": _head(data, licences, configs),
         "name": data.name,
-        "annotators": len({j.annotator for j in data.judgments}),
+        "annotators": len({j.annotator for j in data.by_people}),
         "pairs": len(judged),
         "method": data.settings.consensus.method,
         "modalities": sorted(Counter(item.modality for item in items).items()),

@@ -1,10 +1,12 @@
 """Which plot shows which figures; None where there is nothing to plot."""
 
+import math
 from collections.abc import Callable, Mapping
 
 from markupsafe import Markup
 
 from label_configs.rules import Rules
+from sync.completeness.audit import STRATA
 from sync.completeness.bounds import upper
 from sync.report import plots
 from sync.report.figures import Report
@@ -33,14 +35,17 @@ def together(r: Report, rules: Rules) -> Markup | None:
 
 
 def agreement(r: Report, rules: Rules) -> Markup | None:
-    """Alpha, overall and by slice."""
-    slices = [(f"{way}: {name}", one) for way, of in r["slices"].items() for name, one in of.items()]
-    slices = sorted(slices, key=lambda named: (-named[1]["judged"], named[0]))[:_SLICES]
-    rows = [("all", r["alpha"], f"{r['judged']} pairs")]
-    rows += [(name, one["alpha"], f"{one['judged']} pairs") for name, one in slices]
-    found = [Dot(name, value, value, value, note) for name, value, note in rows if value is not None]
-    low = min([0.0, *(dot.value for dot in found)])
-    return plots.dots(found, "Krippendorff's alpha", low, 1.0, WARN) if found else None
+    """Ordinal alpha with its interval, overall and by what pairs differ in."""
+    found = r["agreement"]
+    ways = {way: of for way, of in found.slices.items() if len(of) > 1}
+    slices = [(f"{way}: {name}", one) for way, of in ways.items() for name, one in of.items()]
+    slices = sorted(slices, key=lambda named: (-named[1].pairs, named[0]))[:_SLICES]
+    rows = [Dot(name, one.value, one.low, one.high, f"{one.pairs:,}") for name, one in slices]
+    if found.ordinal is None:
+        return None
+    whole = Dot("all", *found.ordinal[:3], f"{found.ordinal.pairs:,}")
+    low = min(0.0, *(math.floor(4 * dot.low) / 4 for dot in (whole, *rows)))
+    return plots.dots([whole, *rows], "Krippendorff's alpha", low, 1.0, WARN)
 
 
 def progress(r: Report, rules: Rules) -> Markup | None:
@@ -124,7 +129,7 @@ def ranks(r: Report, rules: Rules) -> Markup | None:
 def missed(r: Report, rules: Rules) -> Markup | None:
     """Share of relevant items in each stratum of the audit."""
     rows = [
-        Dot(one["name"], one["found"] / one["drawn"], 0.0, upper(one["found"], one["drawn"]),
+        Dot(STRATA[one["name"]], one["found"] / one["drawn"], 0.0, upper(one["found"], one["drawn"]),
             f"{one['found']} of {one['drawn']}")
         for one in r["missed"]["strata"]
     ]  # fmt: skip

@@ -1,30 +1,24 @@
 """Everything that the report says, as JSON takes it."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypedDict
 
 import numpy as np
 
 from label_configs.records import Judgment, Qrel
 from sync import bias, completeness, evaluation
-from sync.agreement import alpha
+from sync.agreement import Agreement, agreement
 from sync.bias.position import Reader
-from sync.consensus import grades
 from sync.dataset import Dataset
 from sync.present import assisted
 from sync.report import hard, people
 from sync.report.summary import Summary, summary
+from sync.scale import Contradiction, contradictions
 
 Pair = tuple[str, str]
-
-
-class Slice(TypedDict):
-    """Queries that have something in common, the judged pairs, and the agreement on them."""
-
-    queries: int
-    judged: int
-    alpha: float | None
+_FEW = 100
+"""Answers from which the place on the screen is looked at."""
 
 
 class Progress(TypedDict):
@@ -53,7 +47,7 @@ class Report(Summary):
     """A summary, and what is behind it. together: how often two votes on a pair were this and that grade.
 
     grades: pairs by consensus. ranks: relevant items by their rank in the pre-ranking, 0 for those outside of it.
-    coverage_of: by query, the share of its candidates that is judged.
+    coverage_of: by query, the share of its candidates that is judged. contradictions: where items were ordered too.
     """
 
     project: str
@@ -63,7 +57,7 @@ class Report(Summary):
     grades: dict[str, int]
     votes: dict[str, int]
     together: list[list[float]]
-    slices: dict[str, dict[str, Slice]]
+    agreement: Agreement
     annotated: dict[str, people.Annotator]
     progress: Progress
     coverage_of: dict[str, float]
@@ -76,6 +70,7 @@ class Report(Summary):
     effects: Effects
     confirmations: list[hard.Confirmation]
     disagreements: list[people.Disagreement]
+    contradictions: list[Contradiction]
 
 
 def report(data: Dataset) -> Report:
@@ -92,7 +87,7 @@ def report(data: Dataset) -> Report:
         grades={str(value): sum(g == value for g in graded.values()) for value in data.rules.values},
         votes={str(value): sum(j.value == str(value) for j in given) for value in data.rules.values},
         together=_together(data, given),
-        slices=_slices(data),
+        agreement=agreement(data.by_people, data.rules, data.queries, data.items),
         annotated=people.annotators(data, given, figures["gold"]),
         progress=_progress(data, given),
         coverage_of=_coverage(data, graded.keys()),
@@ -105,13 +100,13 @@ def report(data: Dataset) -> Report:
         effects=_effects(data),
         confirmations=hard.confirmations(data),
         disagreements=people.disagreements(data, given),
+        contradictions=_contradictions(data),
     )
 
 
 def corrected(data: Dataset) -> list[tuple[Qrel, float, float]]:
     """Every graded pair with its expected grade as it was given, and as if shown in the middle of the screen."""
-    of, readers = _seen(data), _readers(data)
-    found = bias.position(of, data.rules, readers)
+    of, readers, found = _seen(data), _readers(data), _position(data)
     slope, middle = (found["applied"], found["middle"]) if found else (0.0, 0.0)
     before, after = (bias.corrected(of, data.rules, readers, one, middle) for one in (0.0, slope))
     values = np.array(data.rules.values, dtype=float)
@@ -122,16 +117,16 @@ def corrected(data: Dataset) -> list[tuple[Qrel, float, float]]:
 
 
 def _effects(data: Dataset) -> Effects:
-    helped, of = _assisted(data), _seen(data)
+    helped = _assisted(data)
     both = corrected(data)
     return Effects(
-        position=bias.position(of, data.rules, _readers(data)),
+        position=_position(data),
         ndcg10_as_judged=_ndcg(data, [(q, before) for q, before, _ in both]),
         ndcg10_corrected=_ndcg(data, [(q, after) for q, _, after in both]),
         anchoring=bias.anchoring(data.qrels, data.run, helped),
-        sides=bias.sides(data.judgments),
-        priming=bias.priming(data.judgments, helped),
-        pace=bias.pace(data.judgments, helped),
+        sides=bias.sides(data.by_people),
+        priming=bias.priming(data.by_people, helped),
+        pace=bias.pace(data.by_people, helped),
     )
 
 
@@ -147,9 +142,15 @@ def _assisted(data: Dataset) -> frozenset[str]:
     return frozenset(query_id for query_id in data.queries if assisted(project, query_id))
 
 
+def _position(data: Dataset) -> bias.Position | None:
+    """None of fewer answers than `_FEW`: a screen or two show the order of their items alone."""
+    found = bias.position(_seen(data), data.rules, _readers(data))
+    return found if found and sum(place["answers"] for place in found["places"]) >= _FEW else None
+
+
 def _seen(data: Dataset) -> bias.Seen:
     scores = {pair: c.score for pair, c in data.candidates.items()}
-    return bias.seen(data.judgments, data.rules, scores, _assisted(data))
+    return bias.seen(data.by_people, data.rules, scores, _assisted(data))
 
 
 def _readers(data: Dataset) -> dict[str, Reader]:
@@ -173,29 +174,11 @@ def _together(data: Dataset, given: Sequence[Judgment]) -> list[list[float]]:
     return [[round(float(value), 2) for value in row] for row in found]
 
 
-def _slices(data: Dataset) -> dict[str, dict[str, Slice]]:
-    """Agreement by what queries say of themselves, as far as they differ in it."""
-    ways: dict[str, Callable[[str], str]] = {
-        "domain": lambda q: data.queries[q].domain,
-        "granularity": lambda q: data.queries[q].granularity,
-        "language": lambda q: data.queries[q].lang,
-    }
-    found: dict[str, dict[str, Slice]] = {}
-    for name, key in ways.items():
-        groups: dict[str, list[Judgment]] = {}
-        for j in data.judgments:
-            if j.query_id in data.queries:
-                groups.setdefault(key(j.query_id) or "not said", []).append(j)
-        if len(groups) > 1:
-            found[name] = {group: _slice(data, of) for group, of in sorted(groups.items())}
-    return found
-
-
-def _slice(data: Dataset, of: Sequence[Judgment]) -> Slice:
-    votes = grades(of, data.rules)
-    value = alpha(votes, len(data.rules.grades))
-    queries = len({query_id for query_id, _ in votes.pairs})
-    return Slice(queries=queries, judged=len(votes.pairs), alpha=None if value is None else round(value, 4))
+def _contradictions(data: Dataset, most: int = 12) -> list[Contradiction]:
+    """The answers that fit the others least, where items were put in order too; grades alone are `disagreements`."""
+    given = [*data.by_people, *data.beside]
+    ordered = any(j.kind in {"preference", "ranking", "choice"} for j in given)
+    return contradictions(given, data.rules, data.settings.consensus.models, most=most) if ordered else []
 
 
 def _progress(data: Dataset, given: Sequence[Judgment]) -> Progress:

@@ -41,7 +41,7 @@ class Disagreement(TypedDict):
 def last_words(data: Dataset) -> list[Judgment]:
     """Every annotator's last grade of every pair."""
     last: dict[tuple[str, str, str], Judgment] = {}
-    for j in sorted(data.judgments, key=lambda j: (j.updated_at, j.annotation_id)):
+    for j in sorted(data.by_people, key=lambda j: (j.updated_at, j.annotation_id)):
         if j.kind == "grade":
             last[j.query_id, j.doc_id, j.annotator] = j
     return [last[key] for key in sorted(last)]

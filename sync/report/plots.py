@@ -10,10 +10,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 WIDTH = 640
-_LABEL = 190
+_LABEL = 216
 _ROW = 26
 _RIGHT = 74
-_CHARS = 24
+_CHARS = 27
 
 
 class Bar(NamedTuple):

@@ -38,12 +38,12 @@ class Summary(TypedDict):
     gold_accuracy: float | None
     ndcg10: float | None
     judged10: float | None
-    coverage: float
+    coverage: float | None
     mined: int
     mined_positive: int
     mined_negative: int
     unsure: int
-    untouched: float
+    untouched: float | None
     false_negative_bound: float | None
     leaks: dict[str, int]
     sources: dict[str, dict[str, int]]
@@ -55,7 +55,7 @@ class Summary(TypedDict):
 
 def summary(data: Dataset) -> Summary:
     """All figures of a data set."""
-    given = [j for j in data.judgments if j.kind == "grade"]
+    given = [j for j in data.by_people if j.kind == "grade"]
     gold = _gold(data)
     answers, right = sum(g["answers"] for g in gold.values()), sum(g["right"] for g in gold.values())
     sources = _sources(data)
@@ -71,12 +71,12 @@ def summary(data: Dataset) -> Summary:
         gold_accuracy=_rounded(right / answers if answers else None),
         ndcg10=_rounded(evaluation.ndcg(data.qrels, data.run)),
         judged10=_rounded(evaluation.judged(data.qrels, data.run)),
-        coverage=round(len(data.qrels) / len(data.candidates), 4) if data.candidates else 0.0,
+        coverage=round(len(data.qrels) / len(data.candidates), 4) if data.candidates else None,
         mined=sum(s["judged"] for s in mined),
         mined_positive=sum(s["positive"] for s in mined),
         mined_negative=sum(s["negative"] for s in mined),
         unsure=len(data.unsure),
-        untouched=round(sum(j.untouched for j in given) / len(given), 4) if given else 0.0,
+        untouched=_untouched(data),
         false_negative_bound=missed(data.pools, graded)["share_most"],
         leaks=splits.counted(data.leaks),
         sources=sources,
@@ -85,6 +85,14 @@ def summary(data: Dataset) -> Summary:
         precision=precision(data),
         mapped=list(data.mapped),
     )
+
+
+def _untouched(data: Dataset) -> float | None:
+    """Of all grades but those of named models: who only sends predictions off is what is looked for here."""
+    given = [
+        j.untouched for j in data.judgments if j.kind == "grade" and j.annotator not in data.settings.consensus.models
+    ]
+    return round(sum(given) / len(given), 4) if given else None
 
 
 def _sources(data: Dataset) -> dict[str, dict[str, int]]:

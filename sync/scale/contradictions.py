@@ -16,6 +16,9 @@ from sync.votes import Floats, Given, Ints
 _SCREEN = 4.0
 """An answer moves the scale towards itself: those less likely than so many times the limit are looked at closely."""
 
+_SPARE = 4
+"""So many times more than are wanted are looked at."""
+
 
 @dataclass(frozen=True)
 class Contradiction:
@@ -45,15 +48,19 @@ class _Said(NamedTuple):
 
 
 def contradictions(
-    given: Given, rules: Rules, models: Collection[str] = (), *, below: float = 0.05
+    given: Given, rules: Rules, models: Collection[str] = (), *, below: float = 0.05, most: int | None = None
 ) -> list[Contradiction]:
-    """The answers less likely than `below`, the least likely first; each against a scale that it has no part in."""
+    """The answers less likely than `below`, the least likely first; each against a scale that it has no part in.
+
+    most: so many are enough; then only the queries are looked at closely that seem to hold them.
+    """
     answers = gather(given, rules, models)
     if not answers.items:
         return []
     place, tie_log, _ = settle(answers)
     sure = np.zeros(len(place))
-    suspects = [one.item for one in _unlikely(answers, place, sure, tie_log, _SCREEN * below)]
+    unlikely = sorted(_unlikely(answers, place, sure, tie_log, _SCREEN * below), key=lambda one: one.chance)
+    suspects = [one.item for one in unlikely[: _SPARE * most if most else None]]
     starts, sizes = queries(answers.items)
     found = []
     for query in np.unique(np.searchsorted(starts, suspects, side="right") - 1).tolist():
@@ -63,7 +70,8 @@ def contradictions(
             held = _held(here, one, tie_log)
             if held.chance < below:
                 found.append(_told(here, held))
-    return sorted(found, key=lambda one: (one.chance, one.query_id, one.doc_id, one.other_doc_id, one.annotator))
+    found.sort(key=lambda one: (one.chance, one.query_id, one.doc_id, one.other_doc_id, one.annotator))
+    return found[:most]
 
 
 def _held(answers: Answers, one: _Said, tie_log: float) -> _Said:

@@ -33,7 +33,7 @@ from sync import export_file
 from sync.bucket import layout
 from sync.bucket.check import verify
 
-FEW, MANY = 40, 6_000
+FEW, MANY = 40, 4_000
 ROWS: list[dict[str, Any]] = [
     {"_id": "d1", "title": "Owl", "text": "An owl, or “Uhu”; naïve.", "metadata": {"lang": "en", "width": 640}},
     {"_id": "d2", "image": "media/owl.png", "text": "a\tb", "positives": ["d1"]},

@@ -1,4 +1,4 @@
-"""Hostile requests to the backend: made of its description, or of sound bodies. Each gets an answer that is a sentence."""
+"""Hostile requests to the backend, made of its description or of sound bodies: each is answered with a sentence."""
 
 import base64
 import json
@@ -45,7 +45,8 @@ BODIES: Mapping[str, list[object]] = {
     "/ui/pool": [ASKED, {"candidates": "mixed", "picture": base64.b64encode(b"GIF89a").decode()}],
     "/ui/settings": [{"settings": {"pool": {"size": 6}, "negatives": {"margin": None}}, "base": ""}],
 }
-COUNTS = [10, pytest.param(2_000, marks=pytest.mark.long)]
+LONG = pytest.mark.long
+COUNTS = [10, pytest.param(1_000, marks=LONG)]
 
 
 class Browser:
@@ -129,7 +130,7 @@ def body(value: object) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value, default=str).encode()
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=LONG)])
 @pytest.mark.parametrize("path", BODIES)
 def test_whatever_a_body_holds_is_answered(
     browser_of: Browser, path: str, count: int, tmp_path: Path, tally: Tally
@@ -150,9 +151,7 @@ HUGE: Mapping[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", HUGE)
-@pytest.mark.parametrize(
-    "path", ["/predict", *(pytest.param(one, marks=pytest.mark.long) for one in ("/setup", "/ui/pool"))]
-)
+@pytest.mark.parametrize("path", ["/predict", *(pytest.param(one, marks=LONG) for one in ("/setup", "/ui/pool"))])
 def test_a_hundred_megabytes_are_answered_in_seconds(browser_of: Browser, name: str, path: str, tally: Tally) -> None:
     content = HUGE[name]()
     with deadline():

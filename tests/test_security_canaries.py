@@ -96,7 +96,7 @@ def flows(root: Path) -> dict[str, str]:
             "status": ("status", *here),
             "doctor": ("doctor", *here),
             "report": ("report", *here, "--out", root / "report.html", "--json", root / "report.json"),
-            "export": ("export", *here, "--formats", "trec,beir,triplets,judgments,parquet"),
+            "export": ("export", *here, "--formats", "trec,beir,judgments,pairs,scored-pairs"),
             "sync": ("sync", *here, "--to", root / "bucket", "--formats", "trec,beir,judgments"),
             "verify": ("verify", root / "bucket"),
             "a bucket that does not answer": ("sync", *here, "--to", "s3://train", "--formats", "trec"),

@@ -3,7 +3,7 @@
 import html
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,10 +80,10 @@ def _look(seen: Seen, shown: Shown, is_read: bool) -> Finding:
         return warn(f"media of {shown.place} were not tried", mend)
     headers = {"Origin": _origin(seen.url)} | (authorization(seen.client) if is_own else {})
     url = f"{seen.url}{uri}" if uri.startswith("/") else uri
-    hop = {"request": [] if is_own else [partial(_check_hop, seen)]}  # Label Studio leads to its storages itself
+    look: list[Callable[..., Any]] = [] if is_own else [partial(_check_hop, seen)]  # its own leads to its storages
     try:
         with (
-            httpx.Client(timeout=_PATIENCE, follow_redirects=True, event_hooks=hop) as client,
+            httpx.Client(timeout=_PATIENCE, follow_redirects=True, event_hooks={"request": look}) as client,
             client.stream("GET", url, headers=headers) as answer,
         ):
             problem = _problem(seen, answer, is_read)

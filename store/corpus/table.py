@@ -6,7 +6,7 @@ The delimiter is the one of , ; | and tab under which the header has the most co
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from label_configs.errors import Unreadable
 from store.corpus import rows
 from store.corpus.rows import COLUMNS, Entries, Row
 
+T = TypeVar("T")
 _DELIMITERS = ",;\t|"
 _METADATA = "metadata."
 
@@ -83,17 +84,21 @@ def _text(cell: str) -> str:
     return cell
 
 
-def _json(cell: str) -> Any:
+def _json(cell: str, kind: type[T]) -> T:
     """JSON that can be written again: no NaN, and no half of a character."""
     try:
-        return msgspec.json.decode(cell)
+        return msgspec.json.decode(cell, type=kind)
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from error
 
 
+def _object(cell: str) -> dict[str, Any]:
+    return _json(cell, dict[str, Any])
+
+
 def _ids(cell: str) -> Any:
     """One id, or several as a JSON list: ids may hold any delimiter."""
-    return _json(cell) if cell.lstrip().startswith("[") else [_text(cell)]
+    return _json(cell, list[Any]) if cell.lstrip().startswith("[") else [_text(cell)]
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {"start": float, "end": float, "positives": _ids, "metadata": _json}
+_READ: Mapping[str, Callable[[str], Any]] = {"start": float, "end": float, "positives": _ids, "metadata": _object}

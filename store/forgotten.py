@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ _NAME = "forgotten.json"
 class Forgotten:
     """Hashes of what was erased. key: the one that made them; without it they say nothing."""
 
-    key: str
+    key: str = field(repr=False)
     annotators: frozenset[str] = frozenset()
     items: frozenset[str] = frozenset()
 

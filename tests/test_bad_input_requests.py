@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,24 @@ def test_whatever_a_body_holds_is_answered(
 
     target = Target("body.json", [json.dumps(one).encode() for one in BODIES[path]], post)
     assert storm(target, tmp_path / "here", count, tally) == []
+
+
+BOMB = '<!DOCTYPE l [<!ENTITY a "ha">' + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in pairwise("abcdefghijk"))
+LABEL_CONFIGS = (
+    f"{BOMB}]><View>&k;</View>",
+    '<!DOCTYPE l [<!ENTITY a SYSTEM "file:///etc/passwd">]><View>&a;</View>',
+    "<View>" * 100_000,
+    "<View",
+)
+
+
+@pytest.mark.parametrize("config", LABEL_CONFIGS, ids=["entities", "a file", "depth", "cut off"])
+def test_a_label_config_that_is_sent_is_not_even_read(browser_of: Browser, config: str) -> None:
+    for path, name in (("/setup", "schema"), ("/predict", "label_config")):
+        body_ = json.dumps({"tasks": [{"id": 1}], "project": "3.1", name: config})
+        with deadline(1.0):
+            answer = browser_of.ask("post", path, data=body_, content_type="application/json")
+        assert answer.status_code == 200
 
 
 HUGE: Mapping[str, Callable[[], bytes]] = {

@@ -9,9 +9,9 @@ ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/ls-re
 RUN pip install --no-cache-dir "uv==${UV}" && uv venv "$VIRTUAL_ENV"
 WORKDIR /source
 # what changes seldom comes first: a change of code installs nothing anew
-COPY pyproject.toml constraints.txt ./
-RUN uv pip install --torch-backend "$TORCH" --constraints constraints.txt \
-        --requirements pyproject.toml --extra backend --extra audio --extra video
+COPY constraints.txt requirements.lock ./
+RUN uv pip install --require-hashes --no-deps --requirements requirements.lock \
+    && uv pip install --torch-backend "$TORCH" --constraints constraints.txt torch torchvision
 COPY . .
 RUN uv pip install --no-deps .
 

@@ -1,6 +1,7 @@
 # make demo   the whole job on real pictures, into workspace/demo
 # make up     Label Studio and the backend on that workspace, until Ctrl-C
 # make test   everything that checks the project
+# make test-long   what takes longer: hostile input by the hundred thousand; its counts go to reports/reliability.json
 # make screenshots   the pictures in docs/forms, anew
 PYTHON ?= python3
 PACK ?=
@@ -14,7 +15,7 @@ progress = sed -nE \
   -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-studio test-rest screenshots format clean
+.PHONY: help install demo up test test-studio test-rest test-long screenshots format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,10 +37,13 @@ test: install $(VENV)/.dev
 
 # the two halves wait for different things: a browser and a server, or the processor
 test-studio:
-	$(VENV)/bin/pytest -m "studio or browser"
+	$(VENV)/bin/pytest -m "(studio or browser) and not long"
 
 test-rest:
-	$(VENV)/bin/pytest -m "not studio and not browser"
+	$(VENV)/bin/pytest -m "not studio and not browser and not long"
+
+test-long: install $(VENV)/.dev
+	$(VENV)/bin/pytest -m long --reliability reports/reliability.json
 
 screenshots: install $(VENV)/.dev
 	$(VENV)/bin/python docs/screenshots.py

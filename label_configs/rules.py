@@ -126,7 +126,7 @@ def parse(text: str, source: str = "rules.yaml") -> Rules:
         file = msgspec.yaml.decode(text.encode(), type=_File)
     except msgspec.ValidationError as error:
         raise Unreadable(f"{source} is not a rules file: {error}.", mend="Compare it with a preset.") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # a date that is none among them
         raise Unreadable(f"{source} is not YAML: {error}.") from error
     return Rules(
         name=file.name,

@@ -35,8 +35,8 @@ class Guard:
     is refused. Past 20 wrong logins a minute from one address no more of its logins are looked at.
     """
 
-    credentials: Credentials | None = None
-    secret: str | None = None
+    credentials: Credentials | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
     clock: Callable[[], float] = time.monotonic
     _failed: Counter[str] = field(default_factory=Counter, repr=False)
     _since: float = field(default=0.0, repr=False)

@@ -14,6 +14,8 @@ from label_configs.forms.envelope import is_filled
 
 T = TypeVar("T")
 _DIGITS = 19  # of a 64-bit id
+_MOST = 100_000
+"""Tasks of one request: more than Label Studio ever sends."""
 Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 Fill = Callable[[int, int], Mapping[str, Any] | None]
 """Ids of a project and of a bare task to that task with candidates, or None where that is not possible now."""
@@ -47,7 +49,7 @@ class Event(NamedTuple):
 class _Predict(msgspec.Struct):
     """Body of /predict. project is `<id>.<created at>`; params hold a login too, which is dropped at the door."""
 
-    tasks: list[msgspec.Raw]
+    tasks: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=_MOST)]
     project: str | int | None = None
     params: Any = None
 

@@ -1,11 +1,14 @@
 """Records as columns: Parquet parts with a fixed schema."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from label_configs.errors import Unreadable, mendable
 from store import files
 
 
@@ -33,12 +36,36 @@ def write(data: pa.Table, path: Path, *, plain: bool = False, distinct: Collecti
 
 
 def notes(path: Path) -> dict[str, str]:
-    """What a part says of itself, beside its rows."""
-    return {name.decode(): text.decode() for name, text in (pq.read_schema(path).metadata or {}).items()}
+    """What a part says of itself, beside its rows. Raises Unreadable where it is damaged."""
+    with reading(path):
+        return {name.decode(): text.decode() for name, text in (pq.read_schema(path).metadata or {}).items()}
 
 
 def read(paths: Iterable[Path], schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:
-    """All parts after each other, in the order given. names: the columns wanted; all without it."""
+    """All parts after each other, in the order given. names: the columns wanted; all without it.
+
+    Raises Unreadable where one is damaged.
+    """
     chosen = schema if names is None else pa.schema([schema.field(name) for name in names])
-    parts = [pq.read_table(path, columns=chosen.names, schema=schema) for path in paths]
+    parts = [_part(path, schema, chosen.names) for path in paths]
     return pa.concat_tables(parts) if parts else chosen.empty_table()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say of a part that the block cannot make sense of that it is damaged."""
+    try:
+        yield
+    except (Unreadable, FileNotFoundError):
+        raise
+    except (pa.ArrowException, OSError, ValueError, msgspec.MsgspecError) as error:
+        if mendable(error):
+            raise
+        raise Unreadable(f"{path} is damaged: {str(error)[:200]}.", mend="Restore it from a backup.") from error
+
+
+def _part(path: Path, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
+    with reading(path):
+        found = pq.read_table(path, columns=names, schema=schema)
+        found.validate(full=True)
+        return found

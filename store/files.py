@@ -6,8 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from label_configs.errors import Mendable
+import msgspec
+
+from label_configs.errors import Mendable, Unreadable
+
+T = TypeVar("T")
 
 
 class Held(Mendable):
@@ -35,6 +40,14 @@ def write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Write a whole file atomically."""
     with replacing(path, mode) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def read_json(path: Path, kind: type[T], mend: str) -> T:
+    """What a file of the tool's own says. Raises Unreadable where it is damaged; mend: what to do then."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"{path} is damaged: {str(error)[:200]}.", mend=mend) from error
 
 
 def _sync(path: Path) -> None:

@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from label_configs.records import Judgment
 from store import files
@@ -21,7 +23,7 @@ _NAME = "forgotten.json"
 class Forgotten:
     """Hashes of what was erased. key: the one that made them; without it they say nothing."""
 
-    key: str
+    key: str = field(repr=False)
     annotators: frozenset[str] = frozenset()
     items: frozenset[str] = frozenset()
 
@@ -45,13 +47,18 @@ class Forgotten:
         return [j for j in judgments if not any(self.holds(d, j.query_id) for d in (j.doc_id, j.other_doc_id))]
 
 
+class _Held(msgspec.Struct):
+    annotators: frozenset[str]
+    items: frozenset[str]
+
+
 def load(folder: Path, key: str) -> Forgotten:
     """What a folder of judgments says must not come back."""
     path = folder / _NAME
     if not path.exists():
         return Forgotten(key)
-    held = json.loads(path.read_text("utf-8"))
-    return Forgotten(key, frozenset(held["annotators"]), frozenset(held["items"]))
+    held = files.read_json(path, _Held, "Restore it from a backup: it says what must not come back.")
+    return Forgotten(key, held.annotators, held.items)
 
 
 def save(folder: Path, forgotten: Forgotten) -> None:

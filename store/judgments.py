@@ -5,7 +5,6 @@ An edit is a new revision of its annotation, a deletion a revision that holds on
 pulls had read, where it came later than it was made. So what is added never changes a state that was there before.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from label_configs.records import Block, Judgment
-from store import files, times
+from store import columns, files, times
 from store.parts import Parts
 from store.rows import DISTINCT, SCHEMA, Batch, Rows
 from store.states import Known, States
@@ -35,6 +34,13 @@ _LATE = 60.0
 _ROWS = 100_000
 """Rows of a part that is written while more are to come."""
 _NAMES = [field.name for field in fields(Judgment)]
+
+
+class _State(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The bookmark: up to when Label Studio was read, by its clock."""
+
+    updated_at: str
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,8 @@ class Table:
     def current(self, as_of: str | None = None) -> list[Judgment]:
         """The judgments that stand; see `standing`."""
         rows = self.standing(as_of).select(_NAMES)
-        return [j for batch in rows.to_batches(10_000) for j in msgspec.convert(batch.to_pylist(), list[Judgment])]
+        with columns.reading(self.folder):
+            return [j for batch in rows.to_batches(10_000) for j in msgspec.convert(batch.to_pylist(), list[Judgment])]
 
     def latest(self, as_of: str | None = None) -> str:
         """The time from which the newest row stands; given as `as_of`, it means the table's present state for ever."""
@@ -102,26 +109,32 @@ class Table:
     def cursor(self) -> str | None:
         """The time up to which Label Studio was read, as it writes it."""
         state = self._state()
-        return state["updated_at"] if state else None
+        return state.updated_at if state else None
 
     @property
     def settled(self) -> bool:
         """Whether the cursor was seen again so long after it was reached that nothing before it can still come."""
-        return bool((self._state() or {}).get("settled"))
+        state = self._state()
+        return state is not None and state.settled
 
     def bookmark(self, updated_at: str) -> None:
         """Move the cursor, once the data up to it is written."""
         if self.cursor() != updated_at:
-            files.write(self._bookmark, json.dumps({"updated_at": updated_at}) + "\n")
+            self._note(_State(updated_at))
 
     def settle(self) -> None:
         """Say that the cursor is settled, if it has stood for a minute."""
         state = self._state()
-        if state and not self.settled and time.time() - self._bookmark.stat().st_mtime >= _LATE:
-            files.write(self._bookmark, json.dumps({**state, "settled": True}) + "\n")
+        if state and not state.settled and time.time() - self._bookmark.stat().st_mtime >= _LATE:
+            self._note(_State(state.updated_at, settled=True))
 
-    def _state(self) -> dict[str, Any] | None:
-        return json.loads(self._bookmark.read_text("utf-8")) if self._bookmark.exists() else None
+    def _note(self, state: "_State") -> None:
+        files.write(self._bookmark, msgspec.json.encode(state) + b"\n")
+
+    def _state(self) -> "_State | None":
+        if not self._bookmark.exists():
+            return None
+        return files.read_json(self._bookmark, _State, "Delete it: the next pull reads everything again.")
 
     @property
     def _bookmark(self) -> Path:

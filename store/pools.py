@@ -134,11 +134,12 @@ def each(folder: Path, as_of: str | None = None) -> Iterator[Pool]:
 
 
 def part(path: Path) -> list[Pool]:
-    """The pools of one part."""
+    """The pools of one part. Raises Unreadable where it is damaged."""
     found: dict[str, list[dict[str, object]]] = {}
-    for row in columns.read([path], SCHEMA).to_pylist():
-        found.setdefault(row["pool_id"], []).append(row)
-    return [_pool(rows) for rows in found.values()]
+    with columns.reading(path):
+        for row in columns.read([path], SCHEMA).to_pylist():
+            found.setdefault(row["pool_id"], []).append(row)
+        return [_pool(rows) for rows in found.values()]
 
 
 def load(folder: Path, as_of: str | None = None) -> dict[str, Pool]:

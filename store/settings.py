@@ -433,7 +433,7 @@ def parse(content: bytes, name: str) -> Settings:
     """The settings that a file's content holds. Raises Unreadable as `load`; name: of the file, for messages."""
     try:
         return validated(tomllib.loads(content.decode()), name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of too many digits among them
         raise Unreadable(f"{name} is not TOML: {error}.") from error
 
 

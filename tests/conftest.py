@@ -21,6 +21,7 @@ from ls_retrieval.studio import Account, Studio, running_studio
 from ml_backend import library
 from store.workspace import Workspace
 
+pytest_plugins = ["reliability"]
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -22,6 +22,7 @@ from ls_retrieval.studio import REFUSED_NETWORKS
 REPOSITORY = stack.REPOSITORY
 COMPOSE = (REPOSITORY / "docker-compose.yml").read_text("utf-8")
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text("utf-8")
+CONSTRAINTS = (REPOSITORY / "constraints.txt").read_text("utf-8")
 PAGE = (REPOSITORY / "docs" / "deploy.md").read_text("utf-8")
 IDS = {"LSR_UID": "1000", "LSR_GID": "1000"}
 ENDS = {"ownership", "tool"}
@@ -204,16 +205,41 @@ def test_only_what_is_installed_reaches_the_builder() -> None:
     there = {line.removeprefix("!") for line in kept if line.startswith("!")}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert there == {"pyproject.toml", "constraints.txt", project["project"]["readme"], "LICENSE", *packages}
+    assert there == {
+        "pyproject.toml",
+        "constraints.txt",
+        "requirements.lock",
+        project["project"]["readme"],
+        "LICENSE",
+        *packages,
+    }
     assert all((REPOSITORY / name).exists() for name in there)
 
 
+def pinned() -> dict[str, str]:
+    lines = CONSTRAINTS.splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_everything_that_the_image_installs_is_pinned_by_its_hash() -> None:
+    lock = (REPOSITORY / "requirements.lock").read_text("utf-8")
+    entries = re.findall(
+        r"^([\w.-]+)==(\S+?)(?: ; [^\\]+)? \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", lock, re.MULTILINE
+    )
+    own = {"torch", "torchvision"}  # built anew for each kind of machine, in an index of their own
+    assert {name: version for name, version, _ in entries} == {n: v for n, v in pinned().items() if n not in own}
+    steps = " ".join(DOCKERFILE.replace("\\\n", "").split())
+    assert "uv pip install --require-hashes --no-deps --requirements requirements.lock" in steps
+    assert '--torch-backend "$TORCH" --constraints constraints.txt torch torchvision' in steps
+    assert (
+        re.findall(r"pip install (?!--require-hashes|--torch-backend|--no-cache-dir \"uv==|--no-deps \.)", steps) == []
+    )
+
+
 def test_everything_that_the_image_asks_for_has_a_version_that_fits() -> None:
-    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    extras = re.findall(r"--extra (\w+)", DOCKERFILE)
+    extras = re.findall(r"--extra (\w+)", CONSTRAINTS)
     assert extras == ["backend", "audio", "video"]
     asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
     for requirement in map(Requirement, asked):
-        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
+        assert requirement.specifier.contains(pinned()[canonicalize_name(requirement.name)]), requirement

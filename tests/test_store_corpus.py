@@ -651,7 +651,7 @@ def test_what_is_no_medium_in_a_folder_is_named(tmp_path: Path) -> None:
     problems = item_problems(tmp_path / "corpus")
     assert problems[0].startswith("corpus/a.jpg: 'utf-8' codec can't decode")
     assert problems[1:] == (
-        "corpus/b.jpg: its .json holds no object",
+        "corpus/b.jpg: its .json: Expected `object`, got `array`",
         "corpus/c.txt: item 'c.txt' has neither text nor image, audio or video",
         "corpus/d.xyz: its suffix is none of a text, a picture, a sound or a film",
         "corpus/e.jpg: its caption or metadata are longer than 1000000 bytes",
@@ -721,7 +721,7 @@ def test_what_is_broken_in_shards_is_named(tmp_path: Path) -> None:
     assert read.broken[4].startswith("corpus/2.tar: 2.tar is no tar archive, or damaged")
     assert read.broken[5] == "corpus/3.jpg: it lies beside shards, which hold all of the corpus"
     assert read.broken[6] == "corpus/4.tar#f: its caption or metadata are longer than 1000000 bytes"
-    assert read.broken[7].startswith("corpus/4.tar#g: Expecting value")
+    assert read.broken[7].startswith("corpus/4.tar#g: its .json: ")
     assert read.broken[8:] == ["corpus/5.tar: 5.tar is no tar archive, or damaged: empty file."]
 
 

@@ -3,7 +3,8 @@
 import html
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -62,7 +63,7 @@ def _media(seen: Seen, data: Mapping[str, Any]) -> Iterator[Shown]:
 
 def _readers(config: str, tags: set[str]) -> set[str]:
     """The fields whose media such tags read by script, which a browser lets them only where the host allows it."""
-    values = [tag.get("value", "") for tag in ElementTree.fromstring(config).iter() if tag.tag in tags]  # noqa: S314
+    values = [tag.get("value", "") for tag in ElementTree.fromstring(config).iter() if tag.tag in tags]  # noqa: S314 - made here
     return {match[1] for value in values if (match := _VALUE.fullmatch(value))}
 
 
@@ -79,9 +80,10 @@ def _look(seen: Seen, shown: Shown, is_read: bool) -> Finding:
         return warn(f"media of {shown.place} were not tried", mend)
     headers = {"Origin": _origin(seen.url)} | (authorization(seen.client) if is_own else {})
     url = f"{seen.url}{uri}" if uri.startswith("/") else uri
+    look: list[Callable[..., Any]] = [] if is_own else [partial(_check_hop, seen)]  # its own leads to its storages
     try:
         with (
-            httpx.Client(timeout=_PATIENCE, follow_redirects=True) as client,
+            httpx.Client(timeout=_PATIENCE, follow_redirects=True, event_hooks={"request": look}) as client,
             client.stream("GET", url, headers=headers) as answer,
         ):
             problem = _problem(seen, answer, is_read)
@@ -129,6 +131,14 @@ def _trusted(seen: Seen, uri: str) -> bool:
     except Unreadable:
         return False
     return True
+
+
+def _check_hop(seen: Seen, request: "httpx.Request") -> None:
+    """Refuse to be led to a place that the settings do not name."""
+    import httpx
+
+    if not _trusted(seen, str(request.url)):
+        raise httpx.RequestError(f"it leads to {places.origin(str(request.url))}, which allow does not name")
 
 
 def _origin(url: str) -> str:

@@ -76,4 +76,5 @@ def _decoded(medium: bytes, begin: float, rate: int) -> Iterator[_Part]:
             if frame is not None and time is None:
                 time = float(frame.time or 0.0) - origin
             for part in resampler.resample(frame) if time is not None else ():
-                yield _Part(time or 0.0, np.asarray(part.to_ndarray().mean(axis=0), dtype=np.float32))
+                with np.errstate(invalid="ignore"):  # what is no number is refused at the end
+                    yield _Part(time or 0.0, np.asarray(part.to_ndarray().mean(axis=0), dtype=np.float32))

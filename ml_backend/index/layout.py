@@ -8,9 +8,11 @@ A folder is complete once current.json names it; any other was left by a build t
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -19,6 +21,7 @@ from store import files
 
 CURRENT = "current.json"
 _ENTRY = {"fingerprint", "main", "version"}
+_NAME = re.compile(r"[\w-]{1,100}")
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -58,10 +61,22 @@ class About(msgspec.Struct, frozen=True):
 
 
 def current(folder: Path) -> dict[str, dict[str, str]]:
-    """Encoder name to fingerprint, main segment and version of the index in use; what is not so laid out is none."""
+    """Encoder name to fingerprint, main segment and version of the index in use; what is not so laid out is none.
+
+    Raises Unreadable where the file is damaged.
+    """
     path = folder / CURRENT
-    read = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return {name: entry for name, entry in read.items() if set(entry) == _ENTRY}
+    read = files.read_json(path, dict[str, Any], f"Delete it. {mend(folder)}") if path.exists() else {}
+    return {name: entry for name, entry in read.items() if _is_entry(entry)}
+
+
+def _is_entry(found: object) -> bool:
+    """Whether it names folders, and each by a name that leads nowhere else."""
+    return isinstance(found, dict) and set(found) == _ENTRY and all(map(_is_name, found.values()))
+
+
+def _is_name(found: object) -> bool:
+    return isinstance(found, str) and _NAME.fullmatch(found) is not None
 
 
 def entry(folder: Path, name: str) -> dict[str, str]:

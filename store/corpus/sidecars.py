@@ -1,7 +1,8 @@
 """What stands beside a medium in a file of its own: a caption, and metadata."""
 
-import json
 from typing import Any
+
+import msgspec
 
 CAPTION, METADATA = ".txt", ".json"
 LIMIT = 1_000_000
@@ -17,10 +18,10 @@ def caption(content: bytes) -> str:
 def metadata(content: bytes) -> dict[str, Any]:
     """The metadata of a medium. Raises ValueError for what is no JSON object."""
     _check(content)
-    found = json.loads(content)
-    if not isinstance(found, dict):
-        raise ValueError("its .json holds no object")
-    return found
+    try:
+        return msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"its .json: {error}") from error
 
 
 def _check(content: bytes) -> None:

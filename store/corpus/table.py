@@ -4,15 +4,17 @@ The delimiter is the one of , ; | and tab under which the header has the most co
 """
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
+
+import msgspec
 
 from label_configs.errors import Unreadable
 from store.corpus import rows
 from store.corpus.rows import COLUMNS, Entries, Row
 
+T = TypeVar("T")
 _DELIMITERS = ",;\t|"
 _METADATA = "metadata."
 
@@ -21,7 +23,7 @@ def read(path: Path) -> Entries:
     """The rows of a file. Raises Unreadable where no column is known, and where a cell goes on for ever."""
     csv.field_size_limit(rows.LIMIT)  # of the process: there is none of a reader
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        header = file.readline(rows.LIMIT)
+        header = _header(path, file)
         delimiter = max(_DELIMITERS, key=lambda one: len(COLUMNS & set(_names(header, one))))
         names = _names(header, delimiter)
         if header.strip() and not COLUMNS & set(names):
@@ -32,6 +34,13 @@ def read(path: Path) -> Entries:
         for number, cells in _records(file, delimiter):
             if cells:
                 yield f"{path.name}, line {number}", _row(names, cells) if isinstance(cells, list) else cells
+
+
+def _header(path: Path, file: TextIO) -> str:
+    try:
+        return _text(file.readline(rows.LIMIT))
+    except ValueError as error:
+        raise Unreadable(f"{path} cannot be read: the names of its columns are not UTF-8.") from error
 
 
 def _names(header: str, delimiter: str) -> list[str]:
@@ -75,9 +84,21 @@ def _text(cell: str) -> str:
     return cell
 
 
+def _json(cell: str, kind: type[T]) -> T:
+    """JSON that can be written again: no NaN, and no half of a character."""
+    try:
+        return msgspec.json.decode(cell, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+def _object(cell: str) -> dict[str, Any]:
+    return _json(cell, dict[str, Any])
+
+
 def _ids(cell: str) -> Any:
     """One id, or several as a JSON list: ids may hold any delimiter."""
-    return json.loads(cell) if cell.lstrip().startswith("[") else [_text(cell)]
+    return _json(cell, list[Any]) if cell.lstrip().startswith("[") else [_text(cell)]
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {"start": float, "end": float, "positives": _ids, "metadata": json.loads}
+_READ: Mapping[str, Callable[[str], Any]] = {"start": float, "end": float, "positives": _ids, "metadata": _object}

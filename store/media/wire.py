@@ -12,8 +12,8 @@ import httpcore
 
 from label_configs.errors import Unreadable
 
-_EMBEDDING = ip_network("64:ff9b::/96")
-"""IPv6 addresses that a gateway turns into the IPv4 address in their last 32 bits."""
+_EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("::/96"))
+"""IPv6 addresses that stand for the IPv4 address in their last 32 bits: by a gateway, or by an older standard."""
 _LOCAL = ip_network("64:ff9b:1::/48")
 """The same for gateways of one network; `ipaddress` of older Pythons takes them for public."""
 
@@ -112,6 +112,6 @@ def is_public(address: str) -> bool:
 
 
 def _wrapped(address: IPv6Address) -> IPv4Address | None:
-    if address in _EMBEDDING:
+    if any(address in network for network in _EMBEDDING):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -43,5 +43,5 @@ def _names(path: Path) -> dict[str, str]:
     try:
         pairs = (line.decode().split("\t", 1) for _, line in jsonl.lines(path))
         return {written: str(json.loads(name)) for written, name in pairs}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{path} is no map of ids: {error}.", mend="Restore it, or take it away.") from error

@@ -107,7 +107,7 @@ def _parquet(path: Path) -> Iterator[Mapping[str, Any] | Exception]:
             columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
             for batch in file.iter_batches(columns=columns):
                 yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         yield error
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired, TypedDict, TypeVar
+
+import msgspec
 
 from label_configs.errors import Mendable, Unreadable
 
@@ -42,6 +44,15 @@ class Publication(NamedTuple):
     version: str
     manifest: str
     state: Mapping[str, str]
+
+
+class _Told(msgspec.Struct):
+    """A publication as it lies in the bucket."""
+
+    number: Annotated[int, msgspec.Meta(ge=1, lt=10**9)]
+    version: str
+    manifest: str
+    state: dict[str, str]
 
 
 NOTHING = Publication(0, "", "", {})
@@ -188,7 +199,12 @@ def manifest(bucket: "ObjectStore", publication: Publication) -> dict[str, Any]:
         raise Unreadable(f"The bucket lacks {publication.manifest}.", mend=mend)
     if hashlib.sha256(found).hexdigest()[:16] != publication.version:
         raise Unreadable(f"{publication.manifest} in the bucket is not what was written.", mend=mend)
-    return dict(json.loads(found))
+    try:
+        told = msgspec.json.decode(found, type=dict[str, Any])
+        msgspec.convert(told["files"], dict[str, Entry])
+    except (msgspec.MsgspecError, KeyError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"{publication.manifest} in the bucket is no manifest.", mend=mend) from error
+    return told
 
 
 def _entries(bucket: "ObjectStore") -> list[str]:
@@ -211,8 +227,9 @@ def _entry(bucket: "ObjectStore", number: int) -> Publication | None:
 
 def _publication(content: bytes, place: str) -> Publication:
     try:
-        found = json.loads(content)
-        state = {str(name): str(time) for name, time in found["state"].items()}
-        return Publication(int(found["number"]), str(found["version"]), str(found["manifest"]), state)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = msgspec.json.decode(content, type=_Told)
+        if not is_version(found.version) or found.manifest != manifest_place(found.version):
+            raise ValueError("it names no manifest")
+        return Publication(found.number, found.version, found.manifest, found.state)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Unreadable(f"{place} in the bucket is damaged.", mend=f"Delete {place}, and run sync again.") from error

@@ -1,9 +1,11 @@
 # make demo   the whole job on real pictures, into workspace/demo
 # make up     Label Studio and the backend on that workspace, until Ctrl-C
 # make test   everything that checks the project
+# make bench  how fast it is, peers beside it: docs/performance.md, anew (FULL=1: with large data)
 # make screenshots   the pictures in docs/forms, anew
 PYTHON ?= python3
 PACK ?=
+FULL ?=
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 VENV := .venv
@@ -14,7 +16,7 @@ progress = sed -nE \
   -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-studio test-rest screenshots format clean
+.PHONY: help install demo up test test-studio test-rest bench screenshots format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -40,6 +42,9 @@ test-studio:
 
 test-rest:
 	$(VENV)/bin/pytest -m "not studio and not browser"
+
+bench: install $(VENV)/.dev
+	$(VENV)/bin/python bench/all.py $(if $(FULL),--full)
 
 screenshots: install $(VENV)/.dev
 	$(VENV)/bin/python docs/screenshots.py

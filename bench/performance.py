@@ -42,13 +42,14 @@ def page(claims: Mapping[str, Mapping[str, Any]], about: Mapping[str, str]) -> s
 def _overview(claims: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from ("| | what | ours | peer | ratio | aim | |", "|---|---|---|---|---|---|---|")
     for name, claim in claims.items():
+        what = f"| {name} | {ABOUT.get(name, name)}"
         if "failed" in claim:
-            yield f"| {name} | {ABOUT.get(name, name)} | | | | | the measurement failed |"
+            yield f"{what} | | | | | the measurement failed |"
             continue
         unit = claim["unit"]
         ours, peer = (f"{number(claim[key])} {unit}" if claim[key] is not None else "" for key in ("ours", "peer"))
         met = "met" if claim["met"] else "**missed**"
-        yield f"| {name} | {ABOUT.get(name, name)} | {ours} | {peer} | {number(claim['ratio'])} | {claim['aim']} | {met} |"
+        yield f"{what} | {ours} | {peer} | {number(claim['ratio'])} | {claim['aim']} | {met} |"
 
 
 def _machine(about: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the scripts share: peers measured in turn in one run, CPU time beside wall time, memory, a table, figures as JSON.
+"""What the scripts share: peers measured in turn in one run, CPU beside wall time, memory, a table, figures as JSON.
 
     python bench/NAME.py [--full] [--json FILE]        --tiny: whether it works and agrees; its times mean nothing
 
@@ -17,12 +17,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import Literal, NamedTuple, ParamSpec, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 Size = Literal["tiny", "small", "full"]
 Row = Mapping[str, str | float | None]
 
@@ -74,7 +75,8 @@ def median(all_: Sequence[Took]) -> Took:
 
 def ratio(ours: Sequence[Took], peer: Sequence[Took], of: Literal["wall", "cpu"] = "cpu") -> float:
     """The median of peer ÷ ours, turn by turn: what slows one turn slows both."""
-    return statistics.median(getattr(b, of) / max(getattr(a, of), 1e-9) for a, b in zip(ours, peer, strict=True))
+    which = Took._fields.index(of)
+    return statistics.median(b[which] / max(a[which], 1e-9) for a, b in zip(ours, peer, strict=True))
 
 
 def alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

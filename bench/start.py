@@ -54,7 +54,8 @@ class Answered(NamedTuple):
 def programs() -> dict[str, list[str]]:
     """Code that prints each program's help."""
     (command,) = entry_points(group="console_scripts", name="ls-retrieval")
-    ours = f"import sys; sys.argv = ['ls-retrieval', '--help']; from {command.module} import {command.attr}; {command.attr}()"
+    call = f"from {command.module} import {command.attr}; {command.attr}()"
+    ours = f"import sys; sys.argv = ['ls-retrieval', '--help']; {call}"
     return {"ls-retrieval --help": [sys.executable, "-c", ours], "a bare typer program": [sys.executable, "-c", BARE]}
 
 

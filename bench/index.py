@@ -1,8 +1,6 @@
-"""The index beside an exact scan by FAISS: one query, a batch, recall, building and opening.
+"""P3: the index beside an exact scan by FAISS: one query, a batch, recall, building and opening.
 
-    python bench/index.py                          10,000 and 100,000 vectors of 512 numbers
-    FULL=1 python bench/index.py                   1,000,000 as well, in batches of 500: some minutes, 6 GB of disk
-    python bench/index.py --sizes 50000 --kinds pq,ivf,hnsw
+    python bench/index.py [--full] [--json FILE]     100,000 vectors of 512 numbers; full: 1,000,000, 6 GB of disk
 
 Each kind is tuned on queries of its own and measured on others. Medians; CPU time beside wall time.
 """

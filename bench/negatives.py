@@ -153,11 +153,15 @@ def measure(size: str) -> Claim:
         tuned = write(folder, queries, items, dim)
         world = opened(folder)
         near, building = kept(folder, world, tuned)
-        miners = {PEERS[0]: peer(world, faiss=True), PEERS[1]: peer(world, faiss=False), OURS: partial(ours, world)}
+        miners: dict[str, Mining] = {
+            PEERS[0]: peer(world, faiss=True),
+            PEERS[1]: peer(world, faiss=False),
+            OURS: partial(ours, world),
+        }
         same = {name: agreed(miners[OURS](), miners[name]()) for name in PEERS}
-        taken = side_by_side.alternating(
-            {PRODUCT: partial(product, world), **miners, KEPT: lambda: ours(world, near.nearest)}, times
-        )
+        contestants: dict[str, Callable[[], object]] = {PRODUCT: partial(product, world), **miners}
+        contestants[KEPT] = partial(ours, world, near.nearest)
+        taken = side_by_side.alternating(contestants, times)
         grown = {name: side_by_side.alone(memory, folder, name) for name in miners}
         found = recall(world, near)
     rows: list[Row] = [

@@ -42,12 +42,12 @@ def init(root: Path, wanted: Wanted, *, dry_run: bool = False) -> Iterator[str]:
     if dry_run:
         yield from _plan(there, known.get(wanted.name), wanted)
         return
-    made = _missing(there)
-    workspace = compose.start_workspace(root)
-    yield _line(f"workspace {root}:", made, dry_run=False)
-    rules = workspace.rules
-    workspace.keep_rules(rules)
     with compose.label_studio() as client:
+        made = _missing(there)
+        workspace = compose.start_workspace(root)
+        yield _line(f"workspace {root}:", made, dry_run=False)
+        rules = workspace.rules
+        workspace.keep_rules(rules)
         project = known.get(wanted.name)
         if project is None:
             project = wanted.new(projects.create(client, wanted.title, wanted.new(), rules))

@@ -151,6 +151,13 @@ def test_what_talks_to_label_studio_says_how_to_name_it(run: Run, tmp_path: Path
     assert "LABEL_STUDIO_URL is not set" in err
 
 
+def test_an_init_that_reaches_no_label_studio_leaves_no_files(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("init", "-w", tmp_path / "mistyped")
+    assert (code, out) == (1, "")
+    assert "LABEL_STUDIO_URL is not set" in err
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_an_unknown_format_or_form_lists_those_there_are(run: Run, tmp_path: Path) -> None:
     root = make_workspace(tmp_path).root
     for arguments in (["export", "-w", root, "--formats", "csv"], ["config", "stars"]):

@@ -1,40 +1,28 @@
 """The demo: the whole job on real pictures, in steps that can be stopped at any point and run again."""
 
-import json
 import os
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from label_configs.errors import Mendable
-from label_configs.forms import envelope
-from label_configs.records import digest
-from ls_retrieval import admin, compose, flow, ports, syncing, tables
-from ls_retrieval.demo import corpus, model, packs
-from ls_retrieval.demo.annotators import ANNOTATORS, SimulatedAnnotator
+from ls_retrieval import admin, compose, flow, ports, syncing
+from ls_retrieval.demo import answering, corpus, model, packs, telling
+from ls_retrieval.demo.annotators import ANNOTATORS
 from ls_retrieval.ports import LOOPBACK
-from ls_retrieval.progress import bar, say, track
+from ls_retrieval.progress import say, track
 from ls_retrieval.serve import running_backend
 from ls_retrieval.studio import Studio, running_studio
-from store import files, times
+from store import files
 from store.workspace import Workspace
-from sync.report import Summary, summary
-
-if TYPE_CHECKING:
-    from label_studio_sdk import LabelStudio
 
 SEED = 0
-OPEN_SHARE = 0.1
-"""Share of the queries that the simulated annotators leave for somebody to label by hand."""
 PROJECT = "main"
 LIMITS = {"openmoji": 600}
 """Pictures taken of a pack, where all of them would take minutes to encode."""
@@ -108,11 +96,11 @@ def demo(choice: Choice) -> None:
             pushed = flow.push(workspace, PROJECT)
             say(f"{pushed.made} tasks pushed, {pushed.there} were there")
         with _step("answer by simulated annotators"):
-            _answer(studio, workspace)
+            answering.answer(studio, workspace, PROJECT)
         with _step("sync"):
             done = syncing.sync(workspace, syncing.Wanted(PROJECT, str(workspace.root / "bucket"), FORMATS))
             say(f"version {done.published.version} published, {done.published.written} bytes written")
-        _tell(workspace, broken)
+        telling.tell(workspace, PROJECT, FORMATS, broken)
 
 
 def up(choice: Choice) -> None:
@@ -125,7 +113,7 @@ def up(choice: Choice) -> None:
         studio = _start_studio(stack, choice, workspace).result()
         backend = _serve(stack, choice, studio, workspace)
         _make_project(workspace, backend)
-        _greet(studio, workspace, backend)
+        telling.greet(studio, workspace, PROJECT, backend)
         _until_asked_to_stop()
     say("Label Studio and the backend are stopped.")
 
@@ -153,7 +141,8 @@ def _alone(workspace: Workspace) -> Iterator[None]:
 
     Nothing is fetched from a model hub.
     """
-    ours = ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY", "BASIC_AUTH_USER", "BASIC_AUTH_PASS")
+    names = ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LSR_PSEUDONYM_KEY", "LSR_WEBHOOK_SECRET")
+    ours = [name + end for name in (*names, "BASIC_AUTH_USER", "BASIC_AUTH_PASS") for end in ("", "_FILE")]
     before = {name: os.environ.pop(name) for name in ours if name in os.environ}
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -236,114 +225,8 @@ def _make_project(workspace: Workspace, backend: str) -> None:
         say(line)
 
 
-def _answer(studio: Studio, workspace: Workspace) -> None:
-    """Let every simulated annotator, under an account of its own, answer what it has not answered yet."""
-    from sync.label_studio import connected
-
-    truth = _truth(workspace)
-    project = Workspace(workspace.root).project(PROJECT).id
-    with connected(studio.url, studio.admin.token) as client:
-        tasks = [task for task in _tasks(client, project) if not _left_open(task)]
-    accounts = [(one, studio.annotator(one.name)) for one in ANNOTATORS]
-    with bar("Simulated annotators answer", len(tasks) * len(accounts)) as advance:
-        for annotator, account in accounts:
-            with connected(studio.url, account.token) as client:
-                user = client.users.whoami().id
-                for task in tasks:
-                    if user not in task["annotators"]:
-                        _submit(client, task, annotator, truth)
-                    advance(1)
-
-
-def _tasks(client: "LabelStudio", project: int) -> list[dict[str, Any]]:
-    from sync.tasks import changed_since
-
-    found: dict[int, dict[str, Any]] = {}
-    for rows in changed_since(client, project, times.BEGINNING):
-        for row in rows:
-            if envelope.is_filled(row):
-                found[row["id"]] = row | {"annotators": {a["completed_by"] for a in row["annotations"] or []}}
-    return [found[task_id] for task_id in sorted(found)]
-
-
-def _left_open(task: Mapping[str, Any]) -> bool:
-    return int(digest("open", task["data"]["query_id"]), 16) / 16**16 < OPEN_SHARE
-
-
-def _submit(
-    client: "LabelStudio", task: Mapping[str, Any], annotator: SimulatedAnnotator, truth: Mapping[tuple[str, str], int]
-) -> None:
-    from label_configs.forms import graded
-    from label_configs.rules import CANT_JUDGE
-    from sync.label_studio import ONCE, explained
-
-    query_id, docs = task["data"]["query_id"], task["meta"][envelope.KEY]["docs"]
-    shown = [docs[candidate["id"]] for candidate in task["data"]["candidates"]]
-    grades = [annotator.grade(truth.get((query_id, doc_id), 0), query_id, doc_id) for doc_id in shown]
-    regions = [graded.answer(n, CANT_JUDGE if grade is None else str(grade)) for n, grade in enumerate(grades)]
-    with explained(f"answering task {task['id']}"):
-        client.annotations.create(id=task["id"], result=regions, lead_time=2.0 * len(regions), request_options=ONCE)
-
-
-def _truth(workspace: Workspace) -> dict[tuple[str, str], int]:
-    lines = (line.split() for line in (workspace.root / "truth.tsv").read_text("utf-8").splitlines())
-    return {(query_id, doc_id): int(grade) for query_id, _, doc_id, grade in lines}
-
-
-def _tell(workspace: Workspace, broken: Sequence[str]) -> None:
-    """Print the table, and keep its figures as summary.json."""
-    figures = summary(flow.dataset(Workspace(workspace.root), PROJECT))
-    shown = _shown_files(workspace)
-    names = ("queries", "candidates", "judgments", "alpha", "ndcg10", "judged10", "mined", "mined_positive")
-    kept = {name: figures[name] for name in names} | {"files": list(map(str, shown))}  # type: ignore[literal-required]
-    files.write(workspace.root / "summary.json", json.dumps(kept, indent=1) + "\n")
-    _print(figures, workspace, shown, len(broken))
-
-
-def _shown_files(workspace: Workspace) -> list[Path]:
-    """Where the data sets lie: readable in exports/, published in bucket/."""
-    exported = sorted(p for name in FORMATS for p in (workspace.exports / name).rglob("*") if p.is_file())
-    return [*exported, workspace.root / "bucket" / "latest.json"]
-
-
-def _print(figures: Summary, workspace: Workspace, shown: Sequence[Path], broken: int) -> None:
-    console = Console(highlight=False)
-    table = tables.overview(figures)
-    table.title = "Demo: judgments by simulated annotators"
-    told = [f"{one.name}: bias {one.bias:+}, noise {one.noise} grades" for one in ANNOTATORS]
-    table.add_row("SIMULATED annotators", "\n".join(told))
-    table.add_row("left out", f"{broken} pictures that could not be read")
-    here = _short(workspace.root)
-    folders = dict.fromkeys(str(here / Path(*path.relative_to(workspace.root).parts[:2])) for path in shown)
-    table.add_row("files", "\n".join(folders))
-    console.print(table)
-    console.print("Next: make up, and label the open tasks by keyboard; then, in another terminal:")
-    console.print(f"  {_sync_of(workspace)}", soft_wrap=True)
-
-
-def _sync_of(workspace: Workspace) -> str:
-    here = _short(workspace.root)
-    return f". {here}/env && ls-retrieval sync --workspace {here} --to {here}/bucket"
-
-
 def _until_asked_to_stop() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
-
-
-def _short(path: Path) -> Path:
-    """The path from here, where it lies below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _greet(studio: Studio, workspace: Workspace, backend: str) -> None:
-    project = workspace.project(PROJECT).id
-    say(f"Label Studio: {studio.url}/projects/{project}/data")
-    say(f"     user     {studio.admin.email}")
-    say(f"     password {studio.admin.password}")
-    say("     press    Label All Tasks; the keys are on the cards")
-    say(f"ML backend:   {backend}, its page {backend}/ui")
-    say(f"Publish with: {_sync_of(workspace)}")
-    say("Ctrl-C stops both.")

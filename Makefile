@@ -2,9 +2,11 @@
 # make up     Label Studio and the backend on that workspace, until Ctrl-C
 # make test   everything that checks the project
 # make test-long   what takes longer: hostile input by the hundred thousand; its counts go to reports/reliability.json
+# make bench   how fast it is, peers beside it: docs/performance.md, anew (FULL=1: with large data)
 # make screenshots   the pictures in docs/forms, anew
 PYTHON ?= python3
 PACK ?=
+FULL ?=
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 VENV := .venv
@@ -15,7 +17,7 @@ progress = sed -nE \
   -e 's~^(Installing collected packages):.* (.+)$$~$(1): installing; the last will be \2~p'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-studio test-rest test-long screenshots format clean
+.PHONY: help install demo up test test-studio test-rest test-long bench screenshots format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -44,6 +46,9 @@ test-rest:
 
 test-long: install $(VENV)/.dev
 	$(VENV)/bin/pytest -m long --reliability reports/reliability.json
+
+bench: install $(VENV)/.dev
+	$(VENV)/bin/python bench/all.py $(if $(FULL),--full)
 
 screenshots: install $(VENV)/.dev
 	$(VENV)/bin/python docs/screenshots.py

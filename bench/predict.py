@@ -1,20 +1,24 @@
-"""How long `/predict` takes for all tasks of a project at once, as "Retrieve predictions" asks: through gunicorn.
+"""P4: `/predict` for one task and for a whole project, as "Retrieve predictions" asks: through a running gunicorn.
 
-Usage: python bench/predict.py [TASKS]. Label Studio gives an answer 100 s. No model is needed: what is predicted was
-scored when its pool was made. CPU is that of the web workers.
+    python bench/predict.py [--full] [--json FILE]
+
+Beside it the least that any answer takes: orjson parses the body and dumps the answer, and numpy multiplies each query
+with the stored vectors of its candidates, of 512 numbers. Label Studio gives an answer 100 s. No model is needed: what
+is predicted was scored when its pool was made. CPU is that of the web workers.
 """
 
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import requests
+import side_by_side
+from side_by_side import Claim, Row, Took, median
 
 from label_configs import rules
 from label_configs.records import Candidate, Item, Pool, Query
@@ -27,6 +31,8 @@ from store.settings import Project
 from store.workspace import Workspace
 from sync.present import Presenter
 
+SIZES = {"tiny": (30, 1), "small": (3000, 5), "full": (3000, 15)}
+SHAPES = (("ranking", 20), ("buckets", 20), ("graded", 8))
 DOCS = [f"d{n}" for n in range(100)]
 NOTHING = dict.fromkeys(
     ("BASIC_AUTH_USER", "BASIC_AUTH_PASS", "LSR_WEBHOOK_SECRET", "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"), ""
@@ -63,12 +69,11 @@ def make(root: Path, tasks: int, form: str, depth: int) -> tuple[Workspace, list
     return workspace, [{"id": n, **task} for n, task in enumerate(screens, 1)]
 
 
-@contextmanager
-def measured(what: str, workspace: Workspace) -> Iterator[None]:
-    """Print how long the block took."""
-    cpu, begun = _cpu(workspace), time.monotonic()
-    yield
-    print(f"{what:<62} {time.monotonic() - begun:6.2f} s   CPU {_cpu(workspace) - cpu:6.2f} s", flush=True)
+def taken(workspace: Workspace, work: Callable[[], object]) -> Took:
+    """How long something takes: on the clock here, and of the web workers' time."""
+    cpu, begun = _cpu(workspace), time.perf_counter()
+    work()
+    return Took(time.perf_counter() - begun, _cpu(workspace) - cpu)
 
 
 def _cpu(workspace: Workspace) -> float:
@@ -83,29 +88,88 @@ def _cpu(workspace: Workspace) -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def ask(url: str, tasks: list[dict[str, Any]]) -> list[Any]:
-    """Ask as Label Studio does."""
-    answer = requests.post(f"{url}/predict", json={"tasks": tasks, "project": "1.1"}, timeout=100)
-    return list(answer.json()["results"])
+def ask(url: str, body: bytes) -> bytes:
+    """Ask as Label Studio does; gives the answer's body."""
+    answer = requests.post(f"{url}/predict", body, headers={"Content-Type": "application/json"}, timeout=100)
+    answer.raise_for_status()
+    return answer.content
 
 
-def main(tasks: int) -> None:
-    """Print a line for each request."""
-    for form, depth in (("graded", 8), ("ranking", 20)):
+def least(body: bytes, answer: bytes, depth: int) -> Callable[[], None]:
+    """What any answer takes: parsing, scoring, dumping. The answer is there as objects before."""
+    given, drawn = orjson.loads(answer), np.random.default_rng(0)
+    count = len(given["results"])
+    queries, vectors = (drawn.normal(size=(n, 512)).astype(np.float32) for n in (count, 10_000))
+    rows = drawn.integers(len(vectors), size=(count, depth))
+
+    def work() -> None:
+        orjson.loads(body)
+        for query, wanted in zip(queries, rows, strict=True):
+            vectors[wanted] @ query
+        orjson.dumps(given)
+
+    return work
+
+
+def checked(answer: bytes, each: int) -> list[Any]:
+    """The results. Raises SystemExit where a task has not so many predictions."""
+    results = orjson.loads(answer)["results"]
+    if any(len(result) != each for result in results):
+        raise SystemExit(f"a task has not got {each} predictions")
+    return list(results)
+
+
+def measure(
+    url: str, workspace: Workspace, filled: list[dict[str, Any]], depth: int, times: int
+) -> Mapping[str, list[Took]]:
+    """Requests beside the least, in turn: all tasks, and one."""
+    body, one = (orjson.dumps({"tasks": tasks, "project": "1.1"}) for tasks in (filled, filled[:1]))
+    first = taken(workspace, lambda: checked(ask(url, body), 1))
+    bare = least(body, ask(url, body), depth)
+    found: dict[str, list[Took]] = {"first": [first], "all": [], "least": [], "one": []}
+    for _ in range(times):
+        found["all"].append(taken(workspace, lambda: ask(url, body)))
+        found["least"].append(side_by_side.took(bare))
+        found["one"].append(taken(workspace, lambda: ask(url, one)))
+    checked(ask(url, orjson.dumps({"tasks": [_bare(task) for task in filled], "project": "1.1"})), 0)
+    return found
+
+
+def _bare(task: dict[str, Any]) -> dict[str, Any]:
+    return {"id": task["id"], "data": {"query": task["data"]["query"]}}
+
+
+def rows(form: str, depth: int, tasks: int, found: Mapping[str, list[Took]]) -> list[Row]:
+    """Lines of the table."""
+    what = f"{tasks} tasks of {depth} candidates ({form})"
+    named = {"first": f"{what}, the first time", "all": what, "least": "parse, score and dump alone", "one": "one task"}
+    return [{"what": named[key], "wall s": median(all_).wall, "CPU s": median(all_).cpu} for key, all_ in found.items()]
+
+
+def main() -> None:
+    """Measure every form."""
+    given = side_by_side.arguments(__doc__)
+    (tasks, times), table, ratios, walls = SIZES[given.size], list[Row](), list[float](), list[float]()
+    kept: list[Mapping[str, list[Took]]] = []
+    shapes = SHAPES[:1] if given.size == "tiny" else SHAPES
+    for form, depth in shapes:
         with tempfile.TemporaryDirectory() as folder:
             workspace, filled = make(Path(folder) / "workspace", tasks, form, depth)
-            bare = [{"id": task["id"], "data": {"query": task["data"]["query"]}} for task in filled]
             with running_backend(workspace, host="127.0.0.1", port=0, workers=1, environment=NOTHING) as url:
-                for what in ("the first time", "again"):
-                    with measured(f"{tasks} filled tasks of {depth} candidates ({form}), {what}", workspace):
-                        predicted = ask(url, filled)
-                    if any(len(result) != 1 for result in predicted):
-                        raise SystemExit("a task got no prediction")
-                with measured(f"{tasks} bare tasks", workspace):
-                    predicted = ask(url, bare)
-                if any(predicted):
-                    raise SystemExit("a bare task got a prediction")
+                found = measure(url, workspace, filled, depth, times)
+        table += rows(form, depth, tasks, found)
+        ratios.append(1 / side_by_side.ratio(found["all"], found["least"]))
+        walls += [found["first"][0].wall, median(found["all"]).wall]
+        kept.append(found)
+    ours, bare = median(kept[0]["all"]), median(kept[0]["least"])
+    met = max(walls) < 10 and max(ratios) <= 1.5
+    aim = f"{tasks} tasks in < 10 s; ≤ 1.5 × parsing, scoring and dumping alone"
+    note = f"The slowest of all requests took {max(walls):.2f} s. Ratios by form: " + ", ".join(
+        f"{form} {ratio:.2f}" for (form, _), ratio in zip(shapes, ratios, strict=True)
+    )
+    claim = Claim(ours.cpu, bare.cpu, "s CPU", max(ratios), aim, met, limit=bare.cpu, note=f"{note}.", rows=table)
+    side_by_side.tell({"P4": claim}, given.json)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+    main()

@@ -1,20 +1,24 @@
 """Hard negatives of a whole corpus at once, from vectors of any modality: queries × corpus, block by block."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from label_configs.errors import Mendable
 from ml_backend.encoders.base import Vectors
+from ml_backend.index import exact
+from ml_backend.index.exact import Rows
 from ml_backend.negatives.rule import in_range, pick, verdict, window
 from store.settings import Negatives
 
 _BLOCK = 1024
 """Queries searched at a time: what the memory that mining takes beyond the vectors depends on."""
 _LOOKED_AT = 16_384
+
+Search = Callable[[Vectors, int], tuple[Rows, Vectors]]
+"""Queries and a count, to rows of the corpus (-1: none) and their scores, best first: `Index.nearest` is one."""
 
 
 class Mined(NamedTuple):
@@ -33,38 +37,39 @@ def mine(
     *,
     positive: int = 1,
     seeded: random.Random | None = None,
+    search: Search | None = None,
 ) -> Iterator[Mined]:
     """The hard negatives of each query, in the order of the queries; the same choices as `mine_hard_negatives`.
 
     queries, corpus: float32 of shape (n, dim), of length 1 where scores shall be cosines. known: for each query the
     rows of the corpus that were judged, with their grades. Grades from `positive` on are positives and set the margin,
     by the lowest of their scores; lower ones above 0 are neither; 0 may be mined. seeded: draws where sampling is
-    random.
+    random. search: a kept index of the corpus, which pays for many queries of a large one; none to look at every row.
     Raises Mendable where the shapes do not fit each other, or a vector is not finite.
     """
     _check(queries, corpus, known)
     draws = seeded or random.Random(0)  # noqa: S311 - reproducible, not secret
     apart = [{row for row, grade in grades.items() if grade > 0} for grades in known]
     most = max(map(len, apart), default=0)
-    ranks = window(rule, most)
+    ranks, look = window(rule, most), search or _everywhere(corpus)
     for start in range(0, len(queries), _BLOCK):
         block = np.ascontiguousarray(queries[start : start + _BLOCK], dtype=np.float32)
-        scores, rows = _nearest(block, corpus, ranks + most)
+        rows, scores = look(block, ranks + most)
         for n, vector in enumerate(block):
             floor = _lowest(vector, corpus, known[start + n], positive)
             yield _one(scores[n], rows[n], apart[start + n], floor, rule, ranks, draws)
 
 
 def _one(
-    scores: NDArray[np.float32],
-    rows: NDArray[np.int64],
+    scores: Vectors,
+    rows: Rows,
     apart: set[int],
     positive: float | None,
     rule: Negatives,
     ranks: int,
     seeded: random.Random,
 ) -> Mined:
-    hits = [(score, row) for score, row in zip(scores.tolist(), rows.tolist(), strict=True) if row not in apart]
+    hits = [(s, row) for s, row in zip(scores.tolist(), rows.tolist(), strict=True) if row >= 0 and row not in apart]
     verdicts = [verdict(score, positive, rule) for score, _ in hits]
     allowed = [n for n, said in enumerate(verdicts) if said == "keep"]
     taken = pick(in_range(allowed, rule, ranks), rule, seeded)
@@ -78,17 +83,19 @@ def _lowest(vector: Vectors, corpus: Vectors, grades: Mapping[int, int], positiv
     return float((corpus[rows] @ vector).min()) if rows else None
 
 
-def _nearest(block: Vectors, corpus: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and rows of the k best products, best first; ties by row."""
-    import faiss
+def _everywhere(corpus: Vectors) -> Search:
+    """A search that looks at every row; ties by row."""
+    held = np.ascontiguousarray(corpus)
 
-    reach = min(k, len(corpus))
-    if reach < 1:
-        return np.empty((len(block), 0), np.float32), np.empty((len(block), 0), np.int64)
-    faiss.cvar.distance_compute_blas_threshold = 20  # the default makes small blocks many times slower
-    scores, rows = faiss.knn(block, np.ascontiguousarray(corpus), reach, metric=faiss.METRIC_INNER_PRODUCT)
-    order = np.lexsort((rows, -scores))
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    def search(block: Vectors, count: int) -> tuple[Rows, Vectors]:
+        reach = min(count, len(held))
+        if reach < 1:
+            return np.empty((len(block), 0), np.int64), np.empty((len(block), 0), np.float32)
+        scores, rows = exact.nearest(block, held, reach)
+        order = np.lexsort((rows, -scores))
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+    return search
 
 
 def _check(queries: Vectors, corpus: Vectors, known: Sequence[Mapping[int, int]]) -> None:
@@ -106,6 +113,11 @@ def _check(queries: Vectors, corpus: Vectors, known: Sequence[Mapping[int, int]]
 
 
 def _not_finite(vectors: Vectors) -> list[int]:
-    """The rows that no product makes sense of, looked for block by block."""
-    blocks = ((start, vectors[start : start + _LOOKED_AT]) for start in range(0, len(vectors), _LOOKED_AT))
-    return [start + int(n) for start, block in blocks for n in np.flatnonzero(~np.isfinite(block).all(axis=1))]
+    """The rows that no product makes sense of, block by block: a sum shows which are worth a look at their numbers."""
+    found, ones = [], np.ones(vectors.shape[1], dtype=np.float32)
+    for start in range(0, len(vectors), _LOOKED_AT):
+        block = vectors[start : start + _LOOKED_AT]
+        with np.errstate(all="ignore"):
+            doubtful = np.flatnonzero(~np.isfinite(block @ ones))
+        found += [start + int(n) for n in doubtful if not np.isfinite(block[n]).all()]
+    return found

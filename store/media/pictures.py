@@ -12,10 +12,12 @@ FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TGA",
 """What is read, by content, whatever the suffix says. Others start programs (EPS) or are no pictures of a corpus."""
 
 
-def decode(content: bytes, name: str, max_pixels: int) -> "Image":
+def decode(content: bytes, name: str, max_pixels: int, least: int = 0) -> "Image":
     """A picture as upright RGB on white, whatever it was: palette, CMYK, 16 bit, transparent, rotated by EXIF.
 
     Of an animation the first frame. Nothing but pixels is kept: no EXIF, no place where it was taken.
+    least: pixels of each side from which on more are of no use, 0 for all. A larger picture comes at a whole part of
+    its size; a JPEG is read at a half, a quarter or an eighth of it, several times faster.
     Raises Unreadable for what is no picture and for pictures of more than `max_pixels`.
     """
     from PIL import Image, UnidentifiedImageError
@@ -27,7 +29,9 @@ def decode(content: bytes, name: str, max_pixels: int) -> "Image":
                     f"{name} has {opened.width} x {opened.height} pixels, more than {max_pixels}.",
                     mend="Scale it down, or raise max_pixels under [media].",
                 )
-            picture = _on_white(opened)
+            if least:
+                opened.draft(None, (least, least))
+            picture = _reduced(_on_white(opened), least)
     except Unreadable:
         raise
     except Exception as error:  # Pillow's readers raise whatever broken bytes lead them to
@@ -44,6 +48,11 @@ def thumbnail(content: bytes, name: str, max_pixels: int, side: int) -> bytes:
     made = io.BytesIO()
     picture.save(made, "WEBP", quality=82, method=4)
     return made.getvalue()
+
+
+def _reduced(picture: "Image", least: int) -> "Image":
+    times = min(picture.size) // least if least else 1
+    return picture.reduce(times) if times > 1 else picture
 
 
 def _on_white(opened: "Image") -> "Image":

@@ -182,7 +182,7 @@ def test_a_defect_of_ours_ends_with_70_and_its_traceback(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("sync.export.FORMATS", {"trec": Format(fail, "", "")})
+    monkeypatch.setattr("sync.formats.FORMATS", {"trec": Format(fail, "", "")})
     code, _, err = run("export", "-w", make_workspace(tmp_path).root, "--formats", "trec")
     assert code == 70
     assert "ZeroDivisionError: of ours" in err
@@ -227,19 +227,20 @@ def test_export_prints_the_files_that_it_wrote(run: Run, tmp_path: Path) -> None
     root = make_workspace(tmp_path / "w").root
     code, out, _ = run("export", "-w", root, "--formats", "trec", "--out", tmp_path / "out")
     assert code == 0
-    assert out.splitlines() == [str(tmp_path / "out" / "trec" / name) for name in ("qrels.txt", "run.txt")]
+    assert out.splitlines() == [str(tmp_path / "out" / "trec" / name) for name in ("README.md", "qrels.txt", "run.txt")]
     assert not (root / "exports").exists()
 
 
 def test_take_makes_a_workspace_of_judgments_that_a_team_has(run: Run, tmp_path: Path) -> None:
-    assert run("export", "-w", make_workspace(tmp_path / "w").root, "--formats", "beir", "--out", tmp_path)[0] == 0
+    world = make_workspace(tmp_path / "w", settings="[splits]\ndev = 0\ntest = 0\n")
+    assert run("export", "-w", world.root, "--formats", "beir", "--out", tmp_path)[0] == 0
     arguments = ("take", tmp_path / "beir", "--from", "beir", "-w", tmp_path / "fresh")
     code, out, err = run(*arguments)
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "corpus taken: there was none",
         "queries taken: there was none",
-        "8 pairs taken: 2 of grade 3, 1 of grade 2, 1 of grade 1, 4 of grade 0; 0 left out",
+        "6 pairs taken: 2 of grade 3, 1 of grade 2, 1 of grade 1, 2 of grade 0; 0 left out",
         "3 known positives of 1 queries",
     ]
     assert run(*arguments, "--grades", "1=2", "--dry-run")[1].splitlines()[-1] == "4 known positives of 2 queries"

@@ -48,12 +48,8 @@ def _environment() -> Environment:
         loader=PackageLoader("sync.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {
-        "share": _share,
-        "number": _number,
-        "quoted": lambda text: quote(str(text), safe=""),
-        "marked": _marked,
-    }
+    found.filters |= {"share": _share, "number": _number}
+    found.filters |= {"marked": _marked, "quoted": lambda text: quote(str(text), safe="")}
     return found
 
 

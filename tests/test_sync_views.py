@@ -1,6 +1,7 @@
 """Tabs of the Data Manager: a domain's tasks by themselves, and an annotator's."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ls_retrieval.admin import Wanted, init
 from ls_retrieval.studio import Account, Studio
 from store.workspace import Workspace
 from sync import views
+from sync.dataset import load
 
 Sdk = Callable[[Account], LabelStudio]
 
@@ -62,8 +64,13 @@ def test_people_work_through_the_tasks_of_a_domains_tab_alone(workspace: Workspa
     assert sorted(there) == ["colours", "seas"]
 
     ada = sdk(studio.annotator("ada"))
-    served = [_next(ada, project, there[domain])["data"]["query_id"] for domain in ("seas", "colours")]
-    assert served == ["q2", "q1"]
+    served = [_next(ada, project, there[domain]) for domain in ("seas", "colours")]
+    assert [task["data"]["query_id"] for task in served] == ["q2", "q1"]
+
+    (control,) = (c for c in load(workspace, "main").pools[0].candidates if c.role == "control")
+    assert control.doc_id in served[1]["meta"]["ls_retrieval"]["docs"].values()  # q1 shows gold, and nothing says so
+    shown = [{**task, "data": {**task["data"], "guideline": ""}} for task in served]
+    assert not re.search("gold|control|planted|hard_negative|near-miss|known", json.dumps(shown))
 
 
 def test_the_tab_of_an_annotator_holds_what_they_answered_and_is_renamed_with_their_flags(

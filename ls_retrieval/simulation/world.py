@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from label_configs.records import Item, Query
+from label_configs.records import Item, Query, digest
 
 if TYPE_CHECKING:
     from ml_backend.collection import Collection
@@ -80,7 +80,7 @@ class World:
         ids = list(self.items)
         spaces = {}
         for name, (documents, queries) in self.vectors.items():
-            index.build(folder, name, f"{name} {self.seed}", ids, [one.encode() for one in ids], documents)
+            index.build(folder, name, digest(name, self.seed), ids, [one.encode() for one in ids], documents)
             rows = {ask(n): vector for n, vector in enumerate(queries)}
             spaces[name] = Space(name, index.load(folder, name), lambda query, rows=rows: rows[query.query_id])  # type: ignore[misc]
         return Collection(self.items, spaces)

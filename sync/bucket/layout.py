@@ -20,6 +20,7 @@ R = TypeVar("R")
 LATEST = "latest.json"
 PARTS, VERSIONS, HISTORY = "parts/", "versions/", "history/"
 _ENTRY = re.compile(rf"{HISTORY}\d{{9}}\.json", re.ASCII)
+_PART = re.compile(rf"{PARTS}\w+(\.\w+)?")
 _AT_ONCE = 16
 _LINES = {".jsonl", ".tsv", ".csv", ".txt"}
 
@@ -201,8 +202,10 @@ def manifest(bucket: "ObjectStore", publication: Publication) -> dict[str, Any]:
         raise Unreadable(f"{publication.manifest} in the bucket is not what was written.", mend=mend)
     try:
         told = msgspec.json.decode(found, type=dict[str, Any])
-        msgspec.convert(told["files"], dict[str, Entry])
-    except (msgspec.MsgspecError, KeyError, UnicodeDecodeError, RecursionError) as error:
+        named = msgspec.convert(told["files"], dict[str, Entry])
+        if odd := [one["part"] for one in named.values() if not _PART.fullmatch(one["part"])]:
+            raise ValueError(f"{odd[0]} is no part")
+    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError) as error:
         raise Unreadable(f"{publication.manifest} in the bucket is no manifest.", mend=mend) from error
     return told
 

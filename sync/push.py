@@ -8,7 +8,7 @@ from label_configs.errors import Mendable
 from label_configs.forms import envelope
 from label_configs.forms.envelope import KEY, Task, is_filled
 from store.settings import Project
-from sync.label_studio import ONCE
+from sync.label_studio import post
 from sync.patience import ALONE, patiently
 from sync.tasks import Row, busy, listing
 
@@ -78,12 +78,12 @@ def _sender(client: "LabelStudio", project: Project, chunk: Sequence[Task]) -> C
 
 
 def _import(client: "LabelStudio", project: Project, chunk: list[Task]) -> None:
-    answer: Any = client.projects.import_tasks(project.id, request=chunk, request_options=ONCE)  # type: ignore[arg-type]
+    answer = post(client, f"api/projects/{project.id}/import", chunk)
     predictions = sum(len(task["predictions"]) for task in chunk)
-    if (answer.task_count, answer.prediction_count) != (len(chunk), predictions):
+    there, predicted = answer.get("task_count"), answer.get("prediction_count")
+    if (there, predicted) != (len(chunk), predictions):
         raise Mendable(
-            f"Of {len(chunk)} tasks with {predictions} predictions Label Studio took {answer.task_count} with "
-            f"{answer.prediction_count}.",
+            f"Of {len(chunk)} tasks with {predictions} predictions Label Studio took {there} with {predicted}.",
             mend="Run push again: what is there is not pushed twice.",
         )
 

@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for pairs in given.pairs or (*SIZES, *(LARGE if given.full else ())):
         for name in given.formats.split(","):
             row = alone(name, pairs)
+            print(json.dumps(row), file=sys.stderr, flush=True)  # a million take their time
             rows.append(row)
             rate = f"{pairs / max(row['cpu'], 0.01):,.0f}"
             cells = f"{pairs:,}", row["wall"], row["cpu"], rate, row["megabytes"], row["megabytes_written"]

@@ -93,16 +93,16 @@ def test_a_dry_run_names_what_would_differ(
         with pytest.raises(SystemExit):
             cli.main()
     *lines, said = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["+ trec/qrels.txt", "+ trec/run.txt"]
-    assert lines[2].endswith("bytes would be written")
+    assert lines[:3] == ["+ trec/README.md", "+ trec/qrels.txt", "+ trec/run.txt"]
+    assert lines[3].endswith("bytes would be written")
     read = json.loads(said)
     assert read["published"]["difference"] == {
-        "added": ["trec/qrels.txt", "trec/run.txt"],
+        "added": ["trec/README.md", "trec/qrels.txt", "trec/run.txt"],
         "changed": [],
         "removed": [],
     }
     assert read["pulled"] is None
-    assert f"version {read['published']['version']} in" in lines[2]
+    assert f"version {read['published']['version']} in" in lines[3]
 
 
 def test_one_sync_of_a_workspace_runs_at_a_time(tmp_path: Path) -> None:
@@ -259,6 +259,6 @@ def test_the_documentations_way_to_read_a_bucket_works_as_written(
     monkeypatch.chdir(tmp_path)
     exec(example)  # noqa: S102
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [name for name, _, _ in said][:2] == ["beir/corpus.jsonl", "beir/qrels/dev.tsv"]
+    assert [name for name, _, _ in said][:3] == ["beir/README.md", "beir/corpus.jsonl", "beir/qrels/dev.tsv"]
     assert all(Path(part).exists() for _, _, part in said)
-    assert said[0][1] == "6"
+    assert [rows for _, rows, _ in said][:2] == ["-", "6"]

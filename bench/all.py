@@ -49,6 +49,13 @@ def run(name: str, size: list[str]) -> dict[str, Any]:
     return {claim: {**(found[claim] if claim in good else failed), **about} for claim in good.union(SCRIPTS[name])}
 
 
+def keep(claims: Mapping[str, Any], results: Path, page: Path) -> None:
+    """Write the figures and the page."""
+    results.parent.mkdir(exist_ok=True, parents=True)
+    results.write_text(json.dumps(claims, indent=1) + "\n")
+    page.write_text(performance.page(claims, performance.machine()))
+
+
 def main() -> None:
     """Run, keep, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -62,10 +69,7 @@ def main() -> None:
     for name in given.only:
         print(f"== {name}", flush=True)
         claims |= run(name, given.size)
-    claims = {name: claims[name] for name in sorted(claims, key=performance.order)}
-    given.results.parent.mkdir(exist_ok=True, parents=True)
-    given.results.write_text(json.dumps(claims, indent=1) + "\n")
-    given.page.write_text(performance.page(claims, performance.machine()))
+        keep(dict(sorted(claims.items(), key=lambda one: performance.order(one[0]))), given.results, given.page)
     broken = [name for name, claim in claims.items() if "failed" in claim]
     for name in broken:
         print(f"{name} failed: {claims[name]['failed']}", file=sys.stderr)

@@ -28,7 +28,7 @@ _LIBRARIES = ("faiss-cpu", "torch", "sentence-transformers", "open_clip_torch", 
 _HEAD = """\
 # How fast it is
 
-`make bench` measures it again (`make bench FULL=1` with large data, for an hour) and writes this page. Each line is a
+`make bench` measures it again (`make bench FULL=1` with large data) and writes this page. Each line is a
 claim: this program beside a peer, on the same data, in one run, taken in turn. Ratios of one run say more than seconds:
 the machine is shared. Where an aim is missed the page says so, and what the machine allows at best.
 """
@@ -95,6 +95,7 @@ def machine() -> dict[str, str]:
     return {
         "processor": f"{cpu or platform.machine()}, {len(os.sched_getaffinity(0))} cores, {wide}",
         "memory": f"{memory / 1e6:.0f} GB",
+        "load": f"{os.getloadavg()[2]:.0f} processes at a time in the last quarter of an hour, these included",
         "Python": f"{platform.python_version()} on {platform.system()} {platform.release().split('-')[0]}",
         "libraries": ", ".join(f"{name} {version}" for name in _LIBRARIES if (version := _version(name))),
     }

@@ -118,7 +118,7 @@ def tell(claims: Mapping[str, Claim], file: Path | None) -> None:
     console = Console(width=140, highlight=False)
     for name, claim in claims.items():
         console.print(table(f"{name}, {os.cpu_count()} cores", claim.rows))
-        console.print(f"{name}: {said(claim)}")
+        console.print(f"{name}: {said(claim)}", markup=False)
     if file:
         file.write_text(json.dumps({name: asdict(claim) for name, claim in claims.items()}, indent=1) + "\n")
 

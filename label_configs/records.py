@@ -1,6 +1,5 @@
 """The records that every room passes on, in the field's own words."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, overload
@@ -20,6 +19,8 @@ DIGEST = r"[0-9a-f]{16}"
 
 def digest(*parts: object) -> str:
     """A short name for content: the first 16 hex digits of SHA-256 over the parts, each closed by NUL."""
+    import hashlib  # loads OpenSSL, which a command's help need not wait for
+
     return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:16]
 
 

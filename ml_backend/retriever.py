@@ -67,6 +67,11 @@ class Retriever:
         """The version of that ranker, without the vectors and queries that it ranks by: /setup has three seconds."""
         return self._calibrated(project).version
 
+    def versions(self) -> list[str]:
+        """The versions in use, of all projects of the workspace: who asks for them names none."""
+        known = self._workspace.settings.projects.values()
+        return sorted({self.version_of(one.id) for one in known} or {self.ranker.version})
+
     def _calibrated(self, project: int | None) -> Ranker:
         """The ranker of a project, as if the order were not corrected."""
         plain = self.ranker

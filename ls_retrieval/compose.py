@@ -147,6 +147,10 @@ def presenter(workspace: Workspace, project: str, now: "Callable[[], Ranker] | N
     def predict(task: Task, pool: Pool) -> dict[str, object]:
         return current().predict(task, pool)
 
+    def scores(pool: Pool) -> Sequence[float]:
+        ranking = current()
+        return ranking.scores(pool.query_id, pool.candidates)
+
     return Presenter(
         project=workspace.project(project),
         rules=workspace.rules,
@@ -155,6 +159,7 @@ def presenter(workspace: Workspace, project: str, now: "Callable[[], Ranker] | N
         items={i.doc_id: i for i in workspace.read_items().records},
         media=Media(workspace.root, workspace.settings.media),
         predict=predict,
+        scores=scores,
     )
 
 

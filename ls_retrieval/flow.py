@@ -105,7 +105,7 @@ def tell(pulled: Pulled) -> None:
         say(f"unreadable: {pulled.more} more")
     print(
         f"{pulled.new} new answers, {pulled.edited} edited, {pulled.deleted} deleted, {pulled.unchanged} as they were; "
-        f"{_unread(pulled)} unreadable"
+        f"{_unread(pulled)} unreadable; {pulled.held} held in all"
     )
 
 

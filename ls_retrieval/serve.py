@@ -87,7 +87,8 @@ def running_backend(
         given["XDG_RUNTIME_DIR"] = str(place.parent)  # where gunicorn puts its control socket, one a user otherwise
         stack.enter_context(_running([sys.executable, "-m", "ml_backend.encoder_service", root, str(place)], given))
         gunicorn = [sys.executable, "-m", "gunicorn", "ls_retrieval.serve:application()", "--bind", address]
-        options = ["--workers", str(workers), "--threads", "4", "--timeout", "120", "--log-level", "warning"]
+        gunicorn += ["--worker-class", "ls_retrieval.workers.Worker", "--threads", "64"]
+        options = ["--workers", str(workers), "--timeout", "120", "--log-level", "warning"]
         ended = stack.enter_context(_running([*gunicorn, *options], given))
         _await(ended, address)
         stack.enter_context(_going_on(workspace, given))

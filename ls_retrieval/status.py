@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, TypedDict
 
 from label_configs.errors import Mendable
-from label_configs.forms.envelope import is_filled
+from label_configs.forms.envelope import KEY, is_filled
 from label_configs.records import Judgment
 from ls_retrieval import compose
 from store import pools
@@ -26,10 +26,12 @@ class Tasks(TypedDict):
     """What Label Studio holds. bare: without candidates; answered: at least once; complete: as often as wanted.
 
     given: answers, of the `wanted` that all tasks together need; skipped, drafts: tasks that somebody skipped or began.
+    earlier: made under other rules than the present ones.
     """
 
     pushed: int
     bare: int
+    earlier: int
     answered: int
     complete: int
     skipped: int
@@ -77,7 +79,7 @@ def status(workspace: Workspace, name: str) -> Status:
     (queries, made), unread = _read(workspace, project)
     table = Table(workspace.judgments / str(project.id))
     standing = table.current()
-    tasks, unasked = _asked(project)
+    tasks, unasked = _asked(project, workspace.rules.hash)
     found = Status(
         project=name,
         id=project.id,
@@ -111,20 +113,21 @@ def _read(workspace: Workspace, project: Project) -> tuple[tuple[int, int], str]
     return (len(fits.asked), len(made & fits.asked)), ""
 
 
-def _asked(project: Project) -> tuple[Tasks | None, str]:
+def _asked(project: Project, rules_hash: str) -> tuple[Tasks | None, str]:
     try:
         with compose.label_studio() as client:
             projects.there(client, project)
-            return _tasks(client, project), ""
+            return _tasks(client, project, rules_hash), ""
     except Mendable as error:
         return None, error.line
 
 
-def _tasks(client: "LabelStudio", project: Project) -> Tasks:
+def _tasks(client: "LabelStudio", project: Project, rules_hash: str) -> Tasks:
     counts = Counter[str]()
     for task in listing(client, project.id, include=_COUNTS):
         answers = task["total_annotations"] or 0
         counts["pushed" if is_filled(task) else "bare"] += 1
+        counts["earlier"] += is_filled(task) and task["meta"][KEY].get("rules_hash") != rules_hash
         counts["answered"] += answers > 0
         counts["complete"] += answers >= project.votes
         counts["skipped"] += bool(task["cancelled_annotations"])
@@ -134,6 +137,7 @@ def _tasks(client: "LabelStudio", project: Project) -> Tasks:
     return Tasks(
         pushed=counts["pushed"],
         bare=counts["bare"],
+        earlier=counts["earlier"],
         answered=counts["answered"],
         complete=counts["complete"],
         skipped=counts["skipped"],
@@ -182,6 +186,8 @@ def _next_task(found: Status, tasks: Tasks, where: str) -> str:
         return f"ls-retrieval push {where}"
     if tasks["bare"]:
         return f"{tasks['bare']} tasks wait for candidates: ls-retrieval serve --workspace …, and init --backend URL"
+    if tasks["earlier"] and tasks["complete"] < tasks["pushed"]:
+        return f"ls-retrieval push {where}: the rules have changed, and open tasks are made anew under the present ones"
     if tasks["complete"] < tasks["pushed"]:
         left = tasks["pushed"] - tasks["complete"]
         return f"People label: {left} tasks want more answers"

@@ -55,6 +55,7 @@ def show_status(found: Status) -> None:
         done = f"{tasks['answered']} answered, {tasks['complete']} of them as often as wanted ({found['votes']})"
         rows |= {
             "tasks": f"{tasks['pushed']}, and {tasks['bare']} without candidates",
+            "of them under earlier rules": tasks["earlier"],
             "answers of annotators": f"{tasks['given']} of {tasks['wanted']} wanted",
             "tasks by state": f"{done}; {tasks['skipped']} skipped, {tasks['drafts']} begun",
         }

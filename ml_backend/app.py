@@ -81,7 +81,7 @@ def create_app(
 
     @app.get("/versions")
     def versions() -> dict[str, list[str]]:
-        return dict(protocol.versions(retriever.ranker.version))
+        return protocol.versions(retriever.versions())
 
     app.register_blueprint(ui.blueprint(retriever, locked=credentials is not None))
     app.register_error_handler(Exception, _error)

@@ -1,11 +1,39 @@
 """The pools of a workspace in memory: parts are read once, and what other processes append meanwhile is added."""
 
 import threading
-from collections.abc import Container, Mapping
+import zlib
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+
+import msgspec
 
 from label_configs.records import Pool
 from store import pools
+
+_decoder = msgspec.msgpack.Decoder(Pool)
+
+
+class Packed(Mapping[str, Pool]):
+    """Pools by pool_id, each packed until it is asked for: every web worker holds all of them."""
+
+    def __init__(self) -> None:
+        self._packed: dict[str, bytes] = {}
+
+    def add(self, pool: Pool) -> None:
+        """Hold one more."""
+        self._packed[pool.pool_id] = zlib.compress(msgspec.msgpack.encode(pool), 1)
+
+    def __getitem__(self, pool_id: str) -> Pool:
+        return _decoder.decode(zlib.decompress(self._packed[pool_id]))
+
+    def __contains__(self, pool_id: object) -> bool:
+        return pool_id in self._packed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 class Kept:
@@ -29,15 +57,17 @@ class Kept:
 
     def first(self, query_id: str, there: Container[str]) -> Pool | None:
         """The pool of a query's first round that was kept last, of those whose every candidate is there."""
-        self.all()
-        whole = [p for p in self._first.get(query_id, []) if all(c.doc_id in there for c in p.candidates)]
-        return whole[-1] if whole else None
+        known = self.all()
+        for pool_id in reversed(self._first.get(query_id, [])):
+            if all(c.doc_id in there for c in known[pool_id].candidates):
+                return known[pool_id]
+        return None
 
     def _add(self, pool: Pool) -> None:
         if pool.pool_id not in self._pools:
-            self._pools[pool.pool_id] = pool
+            self._pools.add(pool)
             if pool.round == 1:
-                self._first.setdefault(pool.query_id, []).append(pool)
+                self._first.setdefault(pool.query_id, []).append(pool.pool_id)
 
     def _forget(self) -> None:
-        self._read, self._pools, self._first = set[str](), dict[str, Pool](), dict[str, list[Pool]]()
+        self._read, self._pools, self._first = set[str](), Packed(), dict[str, list[str]]()

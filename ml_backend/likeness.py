@@ -41,12 +41,16 @@ def likeness(collection: Collection, doc_ids: Sequence[str]) -> Likeness:
 
 
 def fold(
-    collection: Collection, doc_ids: Sequence[str], threshold: float, first: frozenset[str] = frozenset()
+    collection: Collection,
+    doc_ids: Sequence[str],
+    threshold: float,
+    first: frozenset[str] = frozenset(),
+    spared: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
     """Of a ranking every item that another stands for, and which: of near-duplicates the best stands for the others.
 
     Near-duplicates have the same content, or a cosine of at least `threshold` in every space that holds both. Items
-    named `first` stand in any case, and before the others.
+    named `first` stand in any case, and before the others; those `spared` stand in any case, in their place.
     """
     order = sorted(doc_ids, key=lambda doc_id: doc_id not in first)
     alike = likeness(collection, order).lowest >= threshold - _ROUNDING
@@ -55,7 +59,7 @@ def fold(
     standing: list[int] = []
     for n, doc_id in enumerate(order):
         twin = next((k for k in standing if alike[n, k] or contents[n] == contents[k]), None)
-        if twin is None or doc_id in first:
+        if twin is None or doc_id in first or doc_id in spared:
             standing.append(n)
         else:
             into[doc_id] = order[twin]

@@ -118,9 +118,11 @@ def _ranking(
     gold: frozenset[str] = frozenset(),
     shown: frozenset[str] = frozenset(),
 ) -> Ranking:
-    """The pre-ranking without near-duplicates. A control stands for no other item, and what was shown for any."""
+    """The pre-ranking without near-duplicates. A control stands for no other item, what was shown for any; and for a
+    known match, which somebody has judged already, nothing stands that nobody has.
+    """
     doc_ids = [hit.doc_id for hit in hits if hit.doc_id not in gold]
-    into = fold(request.collection, doc_ids, choice.near_duplicate, shown)
+    into = fold(request.collection, doc_ids, choice.near_duplicate, shown, frozenset(request.positives))
     return Ranking([hit for hit in hits if hit.doc_id not in into], into)
 
 

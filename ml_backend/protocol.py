@@ -136,9 +136,9 @@ def interactive(request: PredictRequest, closer: Closer) -> dict[str, list[Any]]
     return {"results": [{"result": []} if prediction is None else prediction for prediction in found]}
 
 
-def versions(model_version: str) -> Mapping[str, list[str]]:
-    """Answer to /versions."""
-    return {"versions": [model_version]}
+def versions(model_versions: list[str]) -> dict[str, list[str]]:
+    """Answer to /versions: Label Studio asks for those that there are, and drops the project on the way."""
+    return {"versions": model_versions}
 
 
 def _result(prediction: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -5,14 +5,13 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from label_configs.errors import Mendable
 from label_configs.forms import check
 from label_configs.forms.envelope import KEY, is_filled
-from label_configs.records import Modality, Pool, Query, Shown
+from label_configs.records import Modality, Pool, Query, ScoredDoc, Shown
 from label_configs.rules import Rules
 from ml_backend import hints, index, pooling
 from ml_backend.collection import Collection
@@ -29,7 +28,6 @@ from ml_backend.rounds import Rounds, prepared
 from ml_backend.vectors import VectorStore, key
 from store import pools
 from store.media import Media
-from store.settings import PoolSettings
 from store.workspace import Workspace
 
 _TOLD = 1000
@@ -66,6 +64,11 @@ class Retriever:
     def version_of(self, project: int | None) -> str:
         """The version of that ranker, without the vectors and queries that it ranks by: /setup has three seconds."""
         return self._calibrated(project).version
+
+    def versions(self) -> list[str]:
+        """The versions in use, of all projects of the workspace: who asks for them names none."""
+        known = self._workspace.settings.projects.values()
+        return sorted({self.version_of(one.id) for one in known} or {self.ranker.version})
 
     def _calibrated(self, project: int | None) -> Ranker:
         """The ranker of a project, as if the order were not corrected."""
@@ -109,21 +112,15 @@ class Retriever:
     def propose(self, query: Query, candidates: Shown, arrange: Callable[[Pool], Pool] = Pool.shuffled) -> Pool:
         """The candidates for a query that came live, in the order that `arrange` gives, and kept.
 
-        A query that was asked before keeps its first pool, as far as the corpus still holds it. For a new one it is
-        one screen; its run ends before the first item that is not on it: below, nothing could ever be judged. Raises
-        NotReady while weights load.
+        A query that was asked before keeps its first pool, as far as the corpus still holds it; a new one gets what
+        `pool` would make of it. Raises NotReady while weights load.
         """
-        collection, run = self._open(query.modality, candidates), []
+        collection, run = self._open(query.modality, candidates), list[ScoredDoc]()
         pool = self._pools.first(query.query_id, collection.items)
         if pool is None:
             settings = self._workspace.settings
-            one_screen = settings.model_copy(
-                update={"pool": settings.pool.model_copy(update=_one_screen(settings.pool))}
-            )
-            Rounds(self._workspace.pools, collection, candidates, one_screen).keep_items()
-            proposed = pooling.build(query, collection, one_screen)
-            shown, pool = {candidate.doc_id for candidate in proposed.pool.candidates}, proposed.pool
-            run = list(takewhile(lambda hit: hit.doc_id in shown, proposed.run))
+            Rounds(self._workspace.pools, collection, candidates, settings).keep_items()
+            pool, run = pooling.build(query, collection, settings)
         pool = arrange(pool)
         if pool.pool_id not in self._pools.all():
             pools.append(self._workspace.pools, [pool], run)
@@ -236,9 +233,3 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _one_screen(pool: PoolSettings) -> dict[str, int | None]:
-    """What differs in [pool] for a query that came live: one screen has no room for an audit, and few negatives."""
-    depth = min(pool.depth, pool.per_screen)
-    return {"depth": depth, "max_depth": None, "hard": min(pool.hard, depth // 3), "audit_near": 0, "audit_beyond": 0}

@@ -54,7 +54,7 @@ def pull(
             for raw in tasks:
                 export.task(raw)
             advance(len(tasks))
-        return reading.pulled
+        return reading.done()
 
 
 def _many(path: Path, reading: Reader, held: bool, helpers: int | None) -> Iterator[Told]:

@@ -61,7 +61,7 @@ def pull(
             if fresh != seen:
                 rows = [{"name": name, "tag": tag} for name, tag in sorted(fresh.items())]
                 columns.write(columns.table(rows, _SEEN), place)
-            return reading.pulled
+            return reading.done()
     except (BaseError, OSError) as error:
         raise Mendable(
             f"The storage {places.named(url)} cannot be read: {brief(error)}",

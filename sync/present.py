@@ -1,6 +1,6 @@
 """How pools are put before annotators: order, cards, and tasks with predictions."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,13 @@ BLIND_SHARE = 0.2
 """Share of the queries of an assist project that stay blind, so that the effect of assistance is measured."""
 
 Predict = Callable[[Task, Pool], dict[str, Any]]
+Scores = Callable[[Pool], Sequence[float]]
+"""What the model gives each candidate of a pool now."""
+
+
+def as_pooled(pool: Pool) -> list[float]:
+    """The scores that the pool was made with."""
+    return [candidate.score for candidate in pool.candidates]
 
 
 @dataclass(frozen=True)
@@ -29,13 +36,15 @@ class Presenter:
     items: Mapping[str, Item]
     media: Media
     predict: Predict
+    scores: Scores = as_pooled
 
     def arrange(self, pool: Pool) -> Pool:
-        """The pool in display order: shuffled by its seed, or in the model's order where the project assists."""
+        """The pool in display order: shuffled by its seed, or the model's present order where the project assists."""
         if not self.assisted(pool.query_id):
             return pool.shuffled()
-        best_first = sorted(pool.candidates, key=lambda c: (-c.score, c.doc_id))
-        return replace(pool, candidates=tuple(best_first))
+        scored = zip(self.scores(pool), pool.candidates, strict=True)
+        best_first = sorted(scored, key=lambda one: (-one[0], one[1].doc_id))
+        return replace(pool, candidates=tuple(candidate for _, candidate in best_first))
 
     def tasks(self, pools: Iterable[Pool]) -> Iterator[Task]:
         """The tasks of arranged pools, each with its prediction.

@@ -5,9 +5,11 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store import forgotten, times
+from label_configs.errors import Mendable
+from store import files, forgotten, times
 from store.judgments import Table, Writer
 from store.mappings import RulesOf
 from store.settings import Project
@@ -30,6 +32,8 @@ _COUNTS: Any = {
     },
 }
 """Of what Label Studio counts in a project only this: each number is a look at all of its tasks."""
+_FINGERPRINT = "pseudonym-key.fingerprint"
+"""Beside the tables of all projects: who made the pseudonyms in them."""
 
 
 def pull(
@@ -57,7 +61,7 @@ def pull(
                 writer.bookmark(str(rows[-1]["updated_at"]))
             advance(len(rows))
         _reconcile(client, reading, held)
-        found = reading.pulled
+        found = reading.done()
         if complete and not (found.new or found.edited or found.deleted):
             table.settle()
         return found
@@ -73,7 +77,10 @@ def first(client: "LabelStudio", project: Project, table: Table) -> int | None:
 def reader(
     project: Project, table: Table, writer: Writer, rules_of: RulesOf, pseudonym_key: str, *, newer: bool = False
 ) -> Reader:
-    """What reads tasks into a table, from wherever they come; see Reader."""
+    """What reads tasks into a table, from wherever they come; see Reader. Raises Mendable for another key than the
+    one that the workspace's answers were read with.
+    """
+    _same_key(table.folder.parent / _FINGERPRINT, pseudonym_key)
     denied = forgotten.load(table.folder.parent, pseudonym_key)
     return Reader(project, rules_of, cache(partial(pseudonym, pseudonym_key)), denied, writer, newer=newer)
 
@@ -86,6 +93,19 @@ def pseudonym(key: str, user: object) -> str:
 def fingerprint(key: str) -> str:
     """What names the key in a manifest without giving it away."""
     return pseudonym(key, "fingerprint")
+
+
+def _same_key(kept: Path, key: str) -> None:
+    """Whether the key is the one whose fingerprint is kept; kept is that of the first."""
+    if not kept.exists():
+        files.write(kept, fingerprint(key) + "\n")
+    elif kept.read_text("utf-8").strip() != fingerprint(key):
+        raise Mendable(
+            f"The pseudonym key is not the one that the answers in {kept.parent} were read with.",
+            why="Their annotators would get new names, and one person would count as two.",
+            mend="Give every command and service of the workspace the same LSR_PSEUDONYM_KEY or pseudonym.key; or, to "
+            f"begin anew, delete {kept.parent} and pull again.",
+        )
 
 
 def _since(table: Table) -> str:

@@ -28,7 +28,7 @@ _PROBLEMS = 1_000
 class Pulled:
     """What a pull read: annotations that are new, edited, deleted or as they were, and what could not be read.
 
-    more: problems beyond those that are listed.
+    more: problems beyond those that are listed. held: the annotations that stand in the table now, whoever read them.
     """
 
     new: int = 0
@@ -37,6 +37,7 @@ class Pulled:
     unchanged: int = 0
     problems: list[str] = field(default_factory=list)
     more: int = 0
+    held: int = field(default=0, compare=False)
 
     def problem(self, *sentences: str) -> None:
         """Add problems, each once."""
@@ -63,6 +64,11 @@ class Reader:
     newer: bool = False
     pulled: Pulled = field(default_factory=Pulled)
     unread: dict[int, int] = field(default_factory=dict)
+
+    def done(self) -> Pulled:
+        """What was read, once all is."""
+        self.pulled.held = sum(not one.deleted for one in self.writer.known.values())
+        return self.pulled
 
     def task(self, row: Mapping[str, Any]) -> bool:
         """Add the answers of one task that are new; False where it cannot be read."""

@@ -28,7 +28,7 @@ from ml_backend.learning import learn, shelf_of
 from ml_backend.learning.learner import teach
 from ml_backend.learning.views import open_views
 from ml_backend.retriever import Retriever
-from store import corpus, files
+from store import corpus, files, settings
 from store.media import Content
 from store.workspace import Workspace
 
@@ -138,6 +138,36 @@ def test_workers_agree_on_the_version_and_see_a_new_one_at_once(small: Small) ->
     assert {worker.version_of(PROJECT) for worker in workers} == now
     assert {worker.ranker_of(None).version for worker in workers} == seen
     assert {worker.ranker_of(PROJECT + 1).version for worker in workers} == seen
+
+
+def test_of_several_projects_each_version_is_told_once(small: Small) -> None:
+    retriever = Retriever(small.workspace.root, NOWHERE)
+    assert retriever.versions() == [retriever.version_of(None)]
+    learn(small.workspace, PROJECT)
+    for number in (8, 9):
+        settings.add_project(small.workspace.settings_path, f"p{number}", settings.Project(id=number))
+    assert retriever.versions() == sorted([retriever.version_of(PROJECT), retriever.version_of(None)])
+
+
+def test_where_a_project_assists_pools_are_shown_in_the_order_that_was_learned(small: Small) -> None:
+    tiny.write_rows(small.workspace.corpus, [{"_id": d, "text": d} for d in small.items])
+    written = small.workspace.settings_path.read_text().replace('"blind"', '"assist"').replace('"image"', '"text"')
+    small.workspace.settings_path.write_text(written)
+    before = compose.presenter(small.workspace, "main")
+    plain = {query_id: before.arrange(pool) for query_id, pool in small.pools.items()}
+    learn(small.workspace, PROJECT)
+    after, ranker = compose.presenter(small.workspace, "main"), compose.ranker(small.workspace, PROJECT)
+    changed = 0
+    for pool in small.pools.values():
+        shown = after.arrange(pool)
+        if after.assisted(pool.query_id):
+            scores = list(ranker.scores(pool.query_id, shown.candidates))
+            assert scores == sorted(scores, reverse=True)
+            changed += shown != plain[pool.query_id]
+        else:
+            assert shown == pool.shuffled()
+        assert after.arrange(shown) == shown
+    assert changed > 20
 
 
 def test_a_version_that_keeps_nothing_leaves_the_model_version_as_it_was(tmp_path: Path) -> None:

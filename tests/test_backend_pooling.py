@@ -268,6 +268,17 @@ def test_a_mined_near_duplicate_of_what_is_shown_is_not_shown_however_far_down_i
     assert len(ids(build(corpus, "a", **given), "control")) == 1
 
 
+def test_nothing_stands_for_a_known_match_which_stands_for_what_is_ranked_below_it(arc: Collection) -> None:
+    assert fold(arc, ["d00", "d01", "d02"], 0.98, spared=frozenset({"d01"})) == {"d02": "d00"}
+    assert fold(arc, ["d00", "d02", "d04"], 0.98, spared=frozenset({"d02"})) == {"d04": "d02"}
+
+
+def test_a_known_match_is_shown_beside_its_look_alike_in_a_pool_without_controls(tmp_path: Path) -> None:
+    corpus = tiny.collection(tmp_path, {"a": (1, 0), "b": (1, 0), "c": (0, 1)}, {"red": (1, 0)})
+    pool = build(corpus, "b", near_duplicate=0.98, random=0, gold_share=0.0)
+    assert (sorted(ids(pool)), ids(pool, "control"), pool.folded) == (["a", "b", "c"], [], ())
+
+
 def test_what_was_shown_before_stands_for_what_comes_later(arc: Collection) -> None:
     assert fold(arc, ["d00", "d01", "d02"], 0.98) == {"d01": "d00", "d02": "d00"}
     assert fold(arc, ["d00", "d01", "d02"], 0.98, frozenset({"d02"})) == {"d00": "d02", "d01": "d02"}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -351,15 +352,20 @@ def test_a_new_query_waits_for_the_encoders(retriever: Retriever) -> None:
         retriever.propose(Query(query_id="new", text="something new"), "image")
 
 
-def test_a_live_run_is_the_top_of_the_ranking_as_far_as_one_screen_can_judge_it(
-    retriever: Retriever, tiny_workspace: Workspace
+def test_a_query_that_came_live_gets_the_pool_and_the_run_that_would_have_been_made_ahead_of_time(
+    retriever: Retriever, tiny_workspace: Workspace, tmp_path: Path
 ) -> None:
-    query = Query(query_id="live", text="a red thing")  # whose vector is known
-    shown = {c.rank: c.doc_id for c in retriever.propose(query, "image").candidates}
-    run = pools.run(tiny_workspace.pools)
-    assert [hit.doc_id for hit in run] == [shown[rank] for rank in range(1, len(run) + 1)]
-    assert len(run) >= 2
-    assert len(run) + 1 not in shown
+    from ls_retrieval import compose
+    from store import settings
+
+    ahead = Workspace(Path(shutil.copytree(tiny_workspace.root, tmp_path / "ahead")))
+    settings.add_project(ahead.settings_path, "main", settings.Project(id=3, candidates="image"))
+    compose.make_pools(ahead, "main")
+    (query,) = (one for one in tiny_workspace.read_queries().records if one.query_id == "q-red")
+    pool = retriever.propose(query, "image")
+    assert pools.load(ahead.pools)[pool.pool_id] == pool
+    assert len(pool.candidates) == 8  # two screens
+    assert pools.run(tiny_workspace.pools) == [hit for hit in pools.run(ahead.pools) if hit.query_id == "q-red"]
 
 
 # over HTTP

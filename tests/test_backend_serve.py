@@ -8,15 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from label_configs.errors import Mendable
-from ls_retrieval import filling, serve
+from ls_retrieval import filling, serve, workers
 from ls_retrieval.filling import Filler
 from ls_retrieval.serve import running_backend
 from store import settings
@@ -167,7 +168,7 @@ def test_a_web_server_that_dies_is_started_again(url: str, workspace: Workspace)
     def answers() -> bool:
         try:
             return bool(health(url))
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     wait_until(answers)
@@ -183,6 +184,56 @@ def test_it_listens_on_ipv6s_loopback_and_asks_for_what_it_was_told_to(tiny_work
         assert requests.post(f"{url}/webhook", json=hook, timeout=5).status_code == 401
         secret = {"X-LS-Retrieval-Secret": "s"}
         assert requests.post(f"{url}/webhook", json=hook, headers=secret, timeout=5).status_code == 200
+
+
+# slow clients
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n"
+
+
+def connected(url: str, sent: bytes = b"") -> socket.socket:
+    made = socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=15)
+    made.sendall(sent)
+    return made
+
+
+@pytest.mark.parametrize("half", [b"", HEAD[:30], HEAD + b"{"], ids=["nothing", "half a head", "half a body"])
+def test_fifty_clients_that_send_half_a_request_hold_nobody_up(url: str, half: bytes) -> None:
+    with ExitStack() as stack:
+        for _ in range(50):
+            stack.enter_context(connected(url, half))
+        time.sleep(0.3)
+        for _ in range(10):  # each may reach another worker
+            assert health(url) in {"ready", "loading"}
+
+
+def test_a_request_may_come_in_pieces_and_several_on_one_connection(url: str) -> None:
+    with connected(url) as client:
+        for _ in range(2):
+            for piece in (HEAD[:20], HEAD[20:], b'{"tasks"', b": []}"):
+                client.sendall(piece)
+                time.sleep(0.02)
+            answer = client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert answer.endswith(b'{"results":[]}')
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(url: str) -> None:
+    begun = time.monotonic()
+    with connected(url, HEAD[:30]) as client:
+        assert client.recv(10) == b""
+    assert time.monotonic() - begun < workers.HEAD + 3
+
+
+def test_a_body_that_stops_is_as_if_its_sender_had_gone() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall(b"half")
+        reader = workers._Hurried(here, time.monotonic() + 0.05, b"begun ")
+        assert (reader.read(6), reader.read(4)) == (b"begun ", b"half")
+        with pytest.raises(ConnectionResetError):
+            reader.read(4)
+        assert there.recv(1) == b""
 
 
 # stopping

@@ -405,7 +405,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     for task in listing(client, project):
         count = len(task["data"]["candidates"])
         client.annotations.create(task["id"], result=tiny.graded_answer(dict.fromkeys(range(count), 3)))
-    assert run("pull", *live)[1] == "4 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
+    assert run("pull", *live)[1] == "4 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable; 4 held in all\n"
     first = run("sync", *live, "--to", bucket)
     assert first[0] == 0
     second = run("sync", *live, "--to", bucket)[1].splitlines()[-1]
@@ -456,7 +456,7 @@ def test_rules_that_change_on_the_way_lose_no_answer_and_mix_none_unsaid(
     workspace.rules_path.write_text(changed)
     assert run("push", *live)[1] == "2 tasks made, 1 were there, 0 removed\n"
     answer_all(client, project)
-    assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable\n"
+    assert run("pull", *live)[1] == "3 new answers, 0 edited, 0 deleted, 0 as they were; 0 unreadable; 3 held in all\n"
     given = Table(workspace.judgments / str(project)).current()
     assert {(j.task_id == first, j.rules_hash) for j in given} == {(True, earlier), (False, workspace.rules.hash)}
     old = [j.value for j in given if j.task_id == first]

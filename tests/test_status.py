@@ -107,9 +107,18 @@ def test_it_counts_tasks_answers_skips_and_drafts_and_says_what_is_next(
     ada.annotations.create(third, result=[], was_cancelled=True)
     _begin(studio, studio.annotator("bob"), third, project)
     found = status(workspace, "live")
-    assert found["tasks"] == Tasks(pushed=3, bare=0, answered=2, complete=1, skipped=1, drafts=1, given=3, wanted=6)
+    assert found["tasks"] == Tasks(
+        pushed=3, bare=0, earlier=0, answered=2, complete=1, skipped=1, drafts=1, given=3, wanted=6
+    )
     assert (found["answers"], found["pulled"]) == (0, None)
     assert found["next"] == "People label: 2 tasks want more answers"
+    rules = workspace.rules_path.read_text()
+    workspace.rules_path.write_text(rules.replace("negative: [0]", "negative: [0, 1]"))
+    found = status(workspace, "live")
+    assert found["tasks"] is not None
+    assert found["tasks"]["earlier"] == 3
+    assert found["next"].startswith(f"ls-retrieval push {where}: the rules have changed")
+    workspace.rules_path.write_text(rules)
     for task, who in ((second, bob), (third, ada), (third, bob)):
         who.annotations.create(task, result=tiny.graded_answer({0: 3}))
     assert status(workspace, "live")["next"] == f"ls-retrieval pull {where}"

@@ -291,7 +291,7 @@ def test_the_command_reads_exports_and_storages_and_forgets(world: World, tmp_pa
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    counted = "{} new answers, 0 edited, 0 deleted, {} as they were; 0 unreadable\n"
+    counted = "{} new answers, 0 edited, 0 deleted, {} as they were; 0 unreadable; 3 held in all\n"
     assert run("pull", "--from-export", export) == counted.format(3, 0)
     assert run("pull", "--from-storage", tmp_path / "out") == counted.format(0, 3)
     assert "would touch judgments of project 7: 3 rows\n" in run("forget", "--annotator", 2, "--dry-run")

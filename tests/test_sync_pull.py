@@ -372,3 +372,13 @@ def test_judgments_are_what_they_were(world: World, do: Do, table: Table) -> Non
     found = table.current()
     assert [type(j) for j in found] == [Judgment] * 3
     assert {j.annotation_id for j in found} == {annotation_id}
+
+
+def test_answers_are_not_read_with_another_pseudonym_key(world: World, client: LabelStudio, table: Table) -> None:
+    world.annotate(world.add("q1"), "310")
+    pull(client, PROJECT, table, {RULES.hash: RULES}.get, "the first")
+    other = Table(table.folder.with_name("8"))
+    for there in (table, other):  # nor into another table of the workspace
+        with pytest.raises(Mendable, match="pseudonym key is not the one"):
+            pull(client, PROJECT, there, {RULES.hash: RULES}.get, "another")
+    assert pull(client, PROJECT, table, {RULES.hash: RULES}.get, "the first").held == 1

@@ -151,7 +151,7 @@ def test_what_a_pull_could_not_read_ends_with_4_and_is_told_as_json(served: Worl
     served.annotate(task_id, "310")
     root, export = workspace_of(tmp_path / "w").root, tmp_path / "export.json"
     code, out, err = run("pull", "-w", root)
-    assert (code, out) == (4, "1 new answers, 0 edited, 0 deleted, 0 as they were; 1 unreadable\n")
+    assert (code, out) == (4, "1 new answers, 0 edited, 0 deleted, 0 as they were; 1 unreadable; 1 held in all\n")
     assert f"unreadable: project 7, task {task_id}" in err
     assert "1 answers could not be read; all others were." in err
     code, out, _ = run("pull", "-w", root, "--json")

@@ -40,7 +40,7 @@ class Gatherer:
             for name, project in self._workspace.settings.projects.items():
                 with self._teller.telling(f"the answers of project {project.id} were not pulled"):
                     self._pull(name)
-                self._learn(project.id, now)
+                self._learn(name, now)
                 with self._teller.telling(f"the predictions of project {project.id} were not renewed"):
                     self._renew(project.id)
 
@@ -51,10 +51,12 @@ class Gatherer:
             pulled = pulling.pull(client, chosen, table, rules_of, key)
         self._teller.name(pulled.problems)
 
-    def _learn(self, project: int, now: float) -> None:
-        """Learn from judgments that were not learned from; a project from which was learned just now waits."""
-        there = Table(self._workspace.judgments / str(project)).parts.state()
-        if there != self._taught.get(project, []) and now >= self._rested.get(project, now):
+    def _learn(self, name: str, now: float) -> None:
+        """Learn from judgments that were not learned from, and new verdicts on them; who just learned waits."""
+        known = self._workspace.settings.projects
+        project, judges = known[name].id, [known[judge].id for judge in self._workspace.settings.judges(name)]
+        there = [Table(self._workspace.judgments / str(number)).parts.state() for number in (project, *judges)]
+        if there != self._taught.get(project, [[] for _ in there]) and now >= self._rested.get(project, now):
             self._rested[project] = now + REST
             with self._teller.telling(f"nothing was learned from project {project}"):
                 compose.learn(self._workspace, project)

@@ -97,7 +97,7 @@ def _look(workspace: Workspace, wanted: Wanted, published: object, teller: Telle
 
 def _pull(workspace: Workspace, project: str) -> Pulled:
     """The answers of all that the project's data are made of: its own, and those of the projects that adjudicate it."""
-    judges = [name for name, one in workspace.settings.projects.items() if one.adjudicates == project]
+    judges = workspace.settings.judges(project)
     found = [flow.pull(workspace, name) for name in (project, *judges)]
     return Pulled(
         new=sum(one.new for one in found),

@@ -418,6 +418,10 @@ class Settings(_Section):
             raise ValueError("[consensus] beside needs method = 'fused'")
         return self
 
+    def judges(self, project: str) -> list[str]:
+        """Names of the projects that adjudicate the one of that name."""
+        return [name for name, one in self.projects.items() if one.adjudicates == project]
+
 
 def load(path: Path) -> Settings:
     """Read settings.toml. Raises Unreadable with every problem and its place."""

@@ -218,7 +218,7 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
     folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
-    judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
+    judges = [settings.projects[name].id for name in settings.judges(project)]
     checks = [one.id for one in settings.projects.values() if one.rechecks == project]
     beside = [settings.projects[name].id for name in settings.consensus.beside if name != project]
     tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks, *beside)]

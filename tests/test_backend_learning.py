@@ -43,6 +43,12 @@ def test_an_annotators_last_word_counts_and_cant_judge_is_no_vote() -> None:
     assert votes(again, RULES).gains == {("q", "a"): 1}
 
 
+def test_where_a_judge_decided_that_grade_alone_counts() -> None:
+    found = votes([said("a", 3), said("a", 0, "bob"), said("b", 1)], RULES, [said("a", 2, "judge")])
+    assert found.gains == {("q", "a"): 2, ("q", "b"): 1}
+    assert found.grades == {("q", "a"): 2, ("q", "b"): 1}
+
+
 def test_what_was_submitted_as_it_was_prefilled_does_not_teach() -> None:
     given = [said("a", 3, untouched=True, origin="prediction"), said("b", 1, origin="prediction-changed")]
     assert votes(given, RULES) == ({("q", "b"): 1}, {("q", "b"): 1}, 1)

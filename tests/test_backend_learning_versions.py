@@ -24,12 +24,14 @@ from ls_retrieval import cli, compose
 from ml_backend import learning
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Vectors
-from ml_backend.learning import learn, shelf_of
+from ml_backend.learning import BASE, learn, shelf_of
 from ml_backend.learning.learner import teach
 from ml_backend.learning.views import open_views
 from ml_backend.retriever import Retriever
 from store import corpus, files, settings
+from store.judgments import Table
 from store.media import Content
+from store.settings import Project, add_project
 from store.workspace import Workspace
 
 NOWHERE = RemoteEncoders(Path("/nowhere"))
@@ -101,6 +103,17 @@ def test_deleted_and_edited_answers_are_unlearned(small: Small, tmp_path: Path) 
     assert {name: content for name, content in kept(small).items() if name.startswith(f"{PROJECT}/{never}")} == {
         name: content for name, content in kept(fresh).items() if name.startswith(f"{PROJECT}/{never}")
     }
+
+
+def test_verdicts_of_the_project_that_adjudicates_teach_in_place_of_what_they_decided(small: Small) -> None:
+    learn(small.workspace, PROJECT)
+    before = in_use(small)
+    judge = Project(id=PROJECT + 1, form="review", purpose="adjudication", adjudicates="main")
+    add_project(small.workspace.settings_path, "adjudication", judge)
+    decided = small.answers(lambda q, d: 0, ["q00"], annotator="judge")
+    Table(small.workspace.judgments / str(judge.id)).append(decided, {})
+    learn(small.workspace, PROJECT)
+    assert in_use(small) not in (before, BASE)
 
 
 def test_once_all_answers_are_deleted_predictions_are_as_before_anybody_judged(small: Small) -> None:

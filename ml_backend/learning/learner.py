@@ -90,10 +90,10 @@ def shelf_of(workspace: Workspace, project: int) -> Shelf:
 
 
 def teach(workspace: Workspace, project: int) -> Taught | None:
-    """Read what the project's judgments teach; None where nothing does."""
+    """Read what the project's judgments teach, and the verdicts on them; None where nothing does."""
     rules, encoders = workspace.rules, fingerprints(workspace)
-    judgments = _under(workspace, Table(workspace.judgments / str(project)).current(), rules)
-    given = votes(judgments, rules)
+    judgments, verdicts = _read(workspace, [project], rules), _read(workspace, _judges(workspace, project), rules)
+    given = votes(judgments, rules, verdicts)
     found = _chosen(lessons(given, judgments, _pools(workspace.pools, judgments, encoders)))
     if not found:
         return None
@@ -180,10 +180,18 @@ def _loss(taught: Taught, held_out: Floats) -> float:
     return total / int((grades >= 0).sum())
 
 
-def _under(workspace: Workspace, judgments: Sequence[Judgment], rules: Rules) -> list[Judgment]:
-    """The judgments of the present rules, and those that a mapping brings under them."""
+def _judges(workspace: Workspace, project: int) -> list[int]:
+    """The Label Studio projects whose answers decide over those of this one."""
+    settings = workspace.settings
+    named = [name for name, one in settings.projects.items() if one.id == project]
+    return [settings.projects[judge].id for name in named for judge in settings.judges(name)]
+
+
+def _read(workspace: Workspace, projects: Sequence[int], rules: Rules) -> list[Judgment]:
+    """The judgments of some projects under the present rules, and those that a mapping brings under them."""
     declared = workspace.settings.mappings
-    known = [j for j in judgments if j.rules_hash == rules.hash or j.rules_hash in declared]
+    current = (j for project in projects for j in Table(workspace.judgments / str(project)).current())
+    known = [j for j in current if j.rules_hash == rules.hash or j.rules_hash in declared]
     return mappings.bring(known, rules, declared, workspace.rules_of)[0]
 
 

@@ -1,9 +1,9 @@
 """From judgments to what is learned: one row a judged pair of query and item, votes put together simply.
 
 What teaches: grades (of an annotator the last word, of several their mean, and for the calibration their median), and,
-for pairs without a grade, their mean place in rankings, preferences and choices. What does not: answers submitted as
-they were prefilled, rankings whose order nobody confirmed, "can't judge", flags and moments, and answers of other rules
-without a mapping.
+for pairs without a grade, their mean place in rankings, preferences and choices. Where a judge decided, that grade
+alone counts. What does not: answers submitted as they were prefilled, rankings whose order nobody confirmed, "can't
+judge", flags and moments, and answers of other rules without a mapping.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,10 +42,10 @@ class Votes(NamedTuple):
     untouched: int
 
 
-def votes(judgments: Sequence[Judgment], rules: Rules) -> Votes:
-    """Put the judgments together; those that stand, under these rules."""
+def votes(judgments: Sequence[Judgment], rules: Rules, verdicts: Sequence[Judgment] = ()) -> Votes:
+    """Put the judgments together; those that stand, under these rules. verdicts: those of judges."""
     teaching = [j for j in judgments if not j.untouched and ranking.UNCHECKED not in j.flags]
-    graded = _graded(teaching, rules)
+    graded = _graded(teaching, rules) | _graded(verdicts, rules)
     lowest, highest = rules.values[0], rules.values[-1]
     compared: dict[Pair, list[float]] = {}
     for pair, share in _compared(teaching):

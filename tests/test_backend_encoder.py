@@ -241,7 +241,7 @@ def test_two_workers_make_the_same_pool_of_a_query(service: RemoteEncoders, tiny
     pool = first.propose(query, "image")
     assert second.propose(query, "image") == pool
     assert list(pools.load(tiny_workspace.pools).values()) == [pool]
-    assert len(pool.candidates) == tiny_workspace.settings.pool.per_screen
+    assert len(pool.candidates) == tiny_workspace.settings.pool.depth
 
 
 def test_a_media_query_is_encoded_from_its_file(

@@ -124,7 +124,8 @@ def grades(given: Given, rules: Rules, models: Collection[str] = ()) -> Votes:
 
 def graded(table: pa.Table) -> pa.Table:
     """The rows that give a grade, or say that there can be none."""
-    return table.filter(pc.or_(pc.equal(table["kind"], "grade"), pc.equal(table["value"], CANT_JUDGE)))
+    said = pc.or_(pc.equal(table["kind"], "grade"), pc.equal(table["value"], CANT_JUDGE))
+    return table if pc.all(said).as_py() else table.filter(said)
 
 
 def coded(column: pa.ChunkedArray) -> Coded:

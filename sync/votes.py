@@ -41,6 +41,8 @@ _READ = pa.schema(
         ("untouched", pa.bool_()),
     ]
 )
+READ: list[str] = _READ.names
+"""The columns of the canonical table that are read here."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Coded(NamedTuple):
 def rows(given: Given) -> pa.Table:
     """The judgments as the columns that are read here."""
     if isinstance(given, pa.Table):
-        return given.select(_READ.names)
-    values = attrgetter(*_READ.names)
+        return given.select(READ)
+    values = attrgetter(*READ)
     columns = zip(*map(values, given), strict=True) if given else [()] * len(_READ)
     return pa.table([pa.array(column, kind) for column, kind in zip(columns, _READ.types, strict=True)], schema=_READ)
 

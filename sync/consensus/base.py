@@ -75,7 +75,7 @@ def alike(votes: Votes, n_grades: int) -> Alike:
 
 
 def _kinds(votes: Votes, n_grades: int) -> Ints:
-    """A number for each pair, the same where the votes are: told apart by the first vote, then by the second, and on."""
+    """A number for each pair, the same where the votes are: told apart by the first vote, then the second, and on."""
     said = votes.annotator * n_grades + votes.grade
     sizes = np.bincount(votes.pair, minlength=len(votes.pairs))
     starts, kinds = np.cumsum(sizes) - sizes, np.zeros(len(sizes), np.int64)

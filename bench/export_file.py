@@ -1,31 +1,26 @@
-"""From an export to the table, beside the stock converter and beside bare parsing of the same bytes: time, CPU, memory.
+"""P1: from an export to the table and to qrels, beside the stock converter and bare parsing of the same bytes.
 
-    python bench/export_file.py                       10,000 tasks of 20 candidates, and pairs; a minute or two
-    python bench/export_file.py --full --json FILE    50,000 tasks, a million judgments; memory up to a million tasks
-    python bench/export_file.py --tasks 5000 --candidates 8 --forms buckets --memory 10000 100000
+    python bench/export_file.py [--full] [--json FILE]
 
+A million judgments, 50,000 tasks of 20 candidates in buckets, and pairs; --full: memory up to a million tasks as well.
 The exports are made as `push` and Label Studio make them, an answer a task. Each contestant runs in a process of its
-own, all in turn, several times; its imports are left out, and the medians count. CPU time is that of all processes that
-a contestant starts, their imports too, and on a machine that others use the steadier one. Memory is the most that was
-resident of the whole process, imports too, and of those that it started.
+own, all in turn, several times; its imports are left out. CPU is that of all processes that a contestant starts, their
+imports too. Memory is the most that was resident of the whole process, imports too, and of those that it started.
 """
 
-import argparse
 import json
+import os
 import random
 import resource
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table as Figures
+import side_by_side
+from side_by_side import Claim, Row, Took, median, ratio
 
 from label_configs import cards
 from label_configs import rules as rules_file
@@ -33,14 +28,29 @@ from label_configs.forms import FORMS
 from label_configs.records import Candidate, Item, Pool, Query
 from sync import crew
 
-_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 RULES = rules_file.parse(rules_file.preset())
-OURS, ALONE, HELPED, QRELS = "pull --from-export", "pull, one process", "pull, two processes", "pull, then qrels"
+OURS, ALONE, HELPED = "pull --from-export", "pull, one process", "pull, two processes"
+QRELS, MAJORITY = "pull, then qrels", "pull, then qrels by majority"
 CSV, MIN = "stock converter, CSV", "stock converter, JSON_MIN"
 BARE, TAPE = "bare parsing, msgspec by lines", "bare parsing, simdjson by lines, no objects made"
+
+
+class Size(NamedTuple):
+    """Tasks by form, turns, and tasks of the exports at which memory is measured."""
+
+    tasks: Mapping[str, int]
+    times: int
+    memory: Sequence[int] = ()
+
+
+SIZES = {
+    "tiny": Size({"buckets": 40, "pairwise": 40}, 1, (80,)),
+    "small": Size({"buckets": 50_000, "pairwise": 10_000}, 3),
+    "full": Size({"buckets": 50_000, "pairwise": 50_000}, 5, (10_000, 100_000, 1_000_000)),
+}
+CANDIDATES = {"buckets": 20, "pairwise": 2}
 _SCREENS = 5_000
 """Different screens; of more tasks each is shown again, to another query."""
-Row = dict[str, str | float]
 
 
 @lru_cache(maxsize=_SCREENS)
@@ -131,24 +141,26 @@ def _annotation(number: int, result: list[dict[str, Any]], time_: str) -> dict[s
     }
 
 
-def write(path: Path, form: str, tasks: int, candidates: int, lines: bool = True) -> None:
+def write(path: Path, form: str, tasks: int, lines: bool = True) -> None:
     """The export as an array, and the same as lines beside it."""
     with path.open("w") as array, path.with_suffix(".jsonl").open("w") as beside:
         for number in range(1, tasks + 1):
-            row = json.dumps(task(form, number, candidates), separators=(",", ":"))
+            row = json.dumps(task(form, number, CANDIDATES[form]), separators=(",", ":"))
             array.write(f"{',' if number > 1 else '['}{row}")
             if lines:
                 beside.write(f"{row}\n")
         array.write("]")
 
 
-def ours(path: Path, form: str, helpers: int | None = None, qrels: bool = False) -> Callable[[], object]:
-    """Into a fresh table. With the first array pyarrow imports pandas, which the peer imports too."""
+def ours(path: Path, form: str, helpers: int | None = None, qrels: str = "") -> Callable[[], object]:
+    """Into a fresh table, and on to qrels by that method. With the first array pyarrow imports pandas, which the peer
+    imports too.
+    """
     import pyarrow as pa
 
     from store.judgments import Table
     from store.settings import Project
-    from sync import consensus, export_file
+    from sync import consensus, export_file, votes
 
     table = Table(Path(tempfile.mkdtemp(dir=path.parent)) / "7")
     project = Project(id=7, form=form)
@@ -159,7 +171,7 @@ def ours(path: Path, form: str, helpers: int | None = None, qrels: bool = False)
         if pulled.problems:
             raise SystemExit(pulled.problems[0])
         if qrels:
-            reached = consensus.consensus(table.standing(), RULES).relevance
+            reached = consensus.consensus(table.standing(names=votes.READ), RULES, qrels).relevance
             lines = (f"{one.query_id} 0 {one.doc_id} {one.grade}\n" for one in reached)
             (table.folder / "qrels.txt").write_text("".join(lines))
 
@@ -199,7 +211,8 @@ CONTESTANTS: dict[str, Callable[[Path, str], Callable[[], object]]] = {
     OURS: ours,
     ALONE: partial(ours, helpers=0),
     HELPED: partial(ours, helpers=1),
-    QRELS: partial(ours, qrels=True),
+    QRELS: partial(ours, qrels="ordinal-dawid-skene"),
+    MAJORITY: partial(ours, qrels="majority"),
     CSV: partial(peer, method="convert_to_csv", sep=",", header=True),
     MIN: partial(peer, method="convert_to_json_min"),
     BARE: bare,
@@ -207,136 +220,84 @@ CONTESTANTS: dict[str, Callable[[Path, str], Callable[[], object]]] = {
 }
 
 
-def run(name: str, path: Path, form: str) -> dict[str, float]:
-    """One contestant once, in this process."""
-    work = CONTESTANTS[name](path, form)
-    wall, cpu = time.perf_counter(), _cpu()
-    work()
-    return {"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu, "mb": _mb(name, path)}
-
-
-def _cpu() -> float:
-    """Seconds of this process and of those that it started and that have ended."""
-    return sum(time for who in _WHO for time in resource.getrusage(who)[:2])
+def run(name: str, path: Path, form: str) -> tuple[Took, float]:
+    """One contestant once, in this process: what it took, and MB."""
+    taken = side_by_side.took(CONTESTANTS[name](path, form))
+    return taken, _mb(name, path)
 
 
 def _mb(name: str, path: Path) -> float:
     """The most that was resident: of this process, and as much as the largest of those that it started for each."""
     status = Path("/proc/self/status").read_text().splitlines()
     own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-    helpers = {OURS: crew.many(path), QRELS: crew.many(path), HELPED: 1}.get(name, 0)
+    helpers = {OURS: crew.many(path), QRELS: crew.many(path), MAJORITY: crew.many(path), HELPED: 1}.get(name, 0)
     return (own + helpers * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
-def alone(name: str, path: Path, form: str) -> dict[str, float]:
-    """One contestant once, in a process of its own."""
-    said = subprocess.run([sys.executable, __file__, "--run", name, str(path), form], check=True, capture_output=True)
-    return dict(json.loads(said.stdout))
-
-
-def compare(form: str, tasks: int, candidates: int, times: int) -> list[Row]:
-    """All contestants in turn, each beside this project's: the medians of both times, and the ratios turn by turn."""
-    names = [name for name in CONTESTANTS if form == "buckets" or name != QRELS]
+def compare(form: str, tasks: int, times: int) -> list[Row]:
+    """All contestants in turn: the medians of both times, and each beside this project's, turn by turn."""
+    names = [name for name in CONTESTANTS if form == "buckets" or name not in (QRELS, MAJORITY)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "export.json"
-        write(path, form, tasks, candidates)
-        taken = [{name: alone(name, path, form) for name in names} for _ in range(times)]
-        size = path.stat().st_size
-
-    def middle(name: str, kind: str) -> float:
-        return statistics.median(one[name][kind] for one in taken)
-
-    def ratio(name: str, kind: str) -> float:
-        return statistics.median(one[name][kind] / one[OURS][kind] for one in taken)
-
+        write(path, form, tasks)
+        turns = [{name: side_by_side.alone(run, name, path, form) for name in names} for _ in range(times)]
+    taken = {name: [turn[name][0] for turn in turns] for name in names}
     return [
         {
             "form": form,
-            "tasks": tasks,
-            "bytes a task": size / tasks,
+            "tasks": float(tasks),
             "contestant": name,
-            "µs a task": middle(name, "wall") / tasks * 1e6,
-            "CPU µs a task": middle(name, "cpu") / tasks * 1e6,
-            "÷ ours": ratio(name, "wall"),
-            "÷ ours, CPU": ratio(name, "cpu"),
-            "MB": max(one[name]["mb"] for one in taken),
+            "µs a task": median(taken[name]).wall / tasks * 1e6,
+            "CPU µs a task": median(taken[name]).cpu / tasks * 1e6,
+            "÷ ours": ratio(taken[OURS], taken[name], "wall"),
+            "÷ ours, CPU": ratio(taken[OURS], taken[name]),
+            "MB": max(turn[name][1] for turn in turns),
         }
         for name in names
     ]
 
 
-def memory(form: str, tasks: int, candidates: int) -> Row:
+def memory(form: str, tasks: int) -> Row:
     """What is resident at most while an export of so many tasks is read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "export.json"
-        write(path, form, tasks, candidates, lines=False)
-        took = alone(OURS, path, form)
-        size = path.stat().st_size
-    row: Row = {"form": form, "tasks": tasks, "bytes a task": size / tasks, "contestant": f"{OURS}, once"}
-    return {
-        **row,
-        "µs a task": took["wall"] / tasks * 1e6,
-        "CPU µs a task": took["cpu"] / tasks * 1e6,
-        "MB": took["mb"],
-    }
+        write(path, form, tasks, lines=False)
+        taken, mb = side_by_side.alone(run, OURS, path, form)
+    times = {"µs a task": taken.wall / tasks * 1e6, "CPU µs a task": taken.cpu / tasks * 1e6}
+    return {"form": form, "tasks": float(tasks), "contestant": f"{OURS}, once", **times, "MB": mb}
 
 
-def claim(rows: list[Row]) -> dict[str, Any]:
-    """The figures of the first form under the names that all claims have."""
-    found = {str(row["contestant"]): row for row in reversed(rows) if row["form"] == rows[0]["form"]}
-    speed = {name: 1e6 / float(found[name]["µs a task"]) for name in (OURS, CSV, TAPE)}
-    cpu = {name: 1e6 / float(found[name]["CPU µs a task"]) for name in (OURS, CSV)}
-    ratio, bare_ = float(found[CSV]["÷ ours"]), 1 / float(found[BARE]["÷ ours, CPU"])
-    return {
-        "ours": speed[OURS],
-        "peer": speed[CSV],
-        "limit": speed[TAPE],
-        "unit": "tasks/s",
-        "ratio": ratio,
-        "aim": "≥ 15 × CSV, ≤ 2.5 × the time of bare parsing",
-        "met": ratio >= 15 and bare_ <= 2.5,
-        "cpu_ours": cpu[OURS],
-        "cpu_peer": cpu[CSV],
-        "rows": rows,
-    }
+def claim(rows: list[Row]) -> Claim:
+    """What the figures of buckets say."""
+    found = {str(row["contestant"]): row for row in reversed(rows) if row["form"] == "buckets"}
+    speed = {name: 1e6 / _figure(found[name], "µs a task") for name in (OURS, CSV, TAPE)}
+    faster, bare_ = _figure(found[CSV], "÷ ours"), 1 / _figure(found[BARE], "÷ ours, CPU")
+    cpu, qrels = _figure(found[CSV], "÷ ours, CPU"), _figure(found[QRELS], "÷ ours, CPU")
+    return Claim(
+        ours=speed[OURS],
+        peer=speed[CSV],
+        unit="tasks/s",
+        ratio=faster,
+        aim="≥ 15 × CSV, ≤ 2.5 × the CPU time of bare parsing",
+        met=faster >= 15 and bare_ <= 2.5,
+        limit=speed[TAPE],
+        note=f"By CPU time {cpu:.1f} × CSV, {bare_:.1f} × bare parsing; with qrels {qrels:.1f} × the table alone. "
+        f"Load {os.getloadavg()[1]:.0f}.",
+        rows=rows,
+    )
 
 
-def show(rows: list[Row]) -> None:
-    """The rows as a table."""
-    names = list(rows[0])
-    table = Figures(*names)
-    for row in rows:
-        found = [row.get(name, "") for name in names]
-        table.add_row(
-            *(one if isinstance(one, str) else f"{one:,.1f}" if one < 100 else f"{one:,.0f}" for one in found)
-        )
-    Console(width=150).print(table)
+def _figure(row: Row, name: str) -> float:
+    return float(row[name] or 0)
 
 
 def main() -> None:
-    """Compare, show, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="large, for some ten minutes")
-    parser.add_argument("--tasks", type=int, help="10,000 without it, 50,000 with --full")
-    parser.add_argument("--candidates", type=int, default=20)
-    parser.add_argument("--forms", nargs="+", choices=list(ANSWERS), default=list(ANSWERS))
-    parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--memory", type=int, nargs="*", help="numbers of tasks at which memory is measured as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.run:
-        name, path, form = given.run
-        print(json.dumps(run(name, Path(path), form)))
-        return
-    tasks = given.tasks or (50_000 if given.full else 10_000)
-    sizes = given.memory or ([10_000, 100_000, 1_000_000] if given.full else [])
-    many = {"buckets": given.candidates, "pairwise": 2}
-    rows = [row for form in given.forms for row in compare(form, tasks, many[form], given.times)]
-    rows += [memory(form, size, many[form]) for form in given.forms for size in sizes]
-    show(rows)
-    if given.json:
-        given.json.write_text(json.dumps({"P1": claim(rows)}, indent=1) + "\n")
+    """Compare, tell, and keep the figures."""
+    given = side_by_side.arguments(__doc__)
+    size = SIZES[given.size]
+    rows = [row for form, tasks in size.tasks.items() for row in compare(form, tasks, size.times)]
+    rows += [memory("buckets", tasks) for tasks in size.memory]
+    side_by_side.tell({"P1": claim(rows)}, given.json)
 
 
 if __name__ == "__main__":

@@ -185,8 +185,7 @@ class Block(Sequence[Judgment]):
         return Judgment(**self.same, **{name: values[place] for name, values in self.each.items()})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relevance:
+class Relevance(NamedTuple):
     """What the annotators' judgments of one query and item come to.
 
     soft: probability of each grade, in the order of the rules' grades, 3 decimals. confidence: that of `grade`.

@@ -21,17 +21,17 @@ def write(data: pa.Table, path: Path, *, plain: bool = False, distinct: Collecti
     """Write one part atomically; the same rows give the same bytes.
 
     plain: without Arrow's own schema, so that text which is kept once in memory is read as text like any; for those who
-    read parts whole, without statistics, and with dictionaries for text alone, but for what is distinct in most rows.
+    read parts whole, without statistics, and without saying of each row that it has a value where all have. distinct:
+    columns of which no dictionary is made, as they differ in most rows.
     """
     with files.replacing(path) as temporary:
-        text = [field.name for field in data.schema if not pa.types.is_primitive(field.type)]
         pq.write_table(
-            data,
+            _required(data) if plain else data,
             temporary,
             compression="zstd",
             store_schema=not plain,
             write_statistics=not plain,
-            use_dictionary=[name for name in text if name not in distinct] if plain else True,
+            use_dictionary=[name for name in data.schema.names if name not in distinct] if distinct else True,
         )
 
 
@@ -62,6 +62,12 @@ def reading(path: Path) -> Iterator[None]:
         if mendable(error):
             raise
         raise Unreadable(f"{path} is damaged: {str(error)[:200]}.", mend="Restore it from a backup.") from error
+
+
+def _required(data: pa.Table) -> pa.Table:
+    """The same, where columns without a null may have none."""
+    fields = [data.schema.field(name).with_nullable(data[name].null_count > 0) for name in data.schema.names]
+    return pa.Table.from_arrays(data.columns, schema=pa.schema(fields))
 
 
 def _part(path: Path, schema: pa.Schema, names: Sequence[str]) -> pa.Table:

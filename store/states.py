@@ -55,13 +55,19 @@ class States(Mapping[int, Known]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def standing(self) -> int:
+        """How many stand."""
+        single = np.fromiter(self._single, np.int64)
+        begun = sum(len(run.ids) - run.has(single) for run in self._runs)
+        return begun + sum(not known.deleted for known in self._single.values())
+
     def begin(self, ids: Ints, tasks: Ints, times: pa.Array) -> bool:
         """Know all these in their first revision from now on; False where one was known before, or stands twice.
 
         times: as `times.stamp` writes them.
         """
         run = _Run(ids, tasks, np.asarray(times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()))).sorted()
-        if (run.ids[1:] == run.ids[:-1]).any() or any(one.holds(run.ids) for one in self._runs):
+        if (run.ids[1:] == run.ids[:-1]).any() or any(one.has(run.ids) for one in self._runs):
             return False
         if self._single and not self._single.keys().isdisjoint(ids.tolist()):
             return False
@@ -82,10 +88,10 @@ class _Run:
     def known(self, place: int) -> Known:
         return Known(int(self.tasks[place]), f"{np.datetime64(int(self.times[place]), 'us')}Z", 1, False, True)
 
-    def holds(self, ids: Ints) -> bool:
-        """Whether one of them is here."""
+    def has(self, ids: Ints) -> int:
+        """How many of them are here."""
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return bool((self.ids[places] == ids).any())
+        return int((self.ids[places] == ids).sum())
 
     def joined(self, other: "_Run") -> "_Run":
         ids, tasks = np.concatenate([self.ids, other.ids]), np.concatenate([self.tasks, other.tasks])

@@ -4,9 +4,7 @@ Only what says the same by itself wherever it is read is read here: whatever is 
 not given, or not to be understood, comes back as it is, for a Reader.
 """
 
-import gc
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -19,6 +17,7 @@ from label_configs.forms import READINGS, plain
 from store.json_array import Stretch
 from store.rows import Batch
 from sync import columns
+from sync.garbage import uncollected
 
 if TYPE_CHECKING:
     from store.mappings import RulesOf
@@ -75,7 +74,7 @@ class Bulk:
 
     def read(self, stretches: Sequence[Stretch]) -> Told:
         """What they say, up to the first that does not parse."""
-        with _uncollected():
+        with uncollected():
             return self._told(stretches)
 
     def _told(self, stretches: Sequence[Stretch]) -> Told:
@@ -123,18 +122,6 @@ class Bulk:
         if key not in self._readings and form in READINGS and (rules := self._rules_of(rules_hash)):
             self._readings[key] = READINGS[form](rules)
         return key in self._readings
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: nothing here refers to itself, and looking costs a tenth of the time."""
-    collected = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collected:
-            gc.enable()
 
 
 class _Content(NamedTuple):

@@ -23,9 +23,9 @@ from store.mappings import RulesOf
 from sync.bulk import Bulk, Told
 from sync.helper import Begin, Job, Packed, receive, send
 
-_TOGETHER = 4_000_000
-"""Bytes that are read into one batch."""
-_MOST, _AHEAD = 3, 3
+_TOGETHER = 1_000_000
+"""Bytes that are read into one batch: what is made of them stays at hand for the processor."""
+_MOST, _AHEAD = 3, 12
 """Helpers: this process writes what they read, and more would wait for it. And batches for each that may wait."""
 _WORTH = 100_000_000
 """Bytes of a file from which the start of another process pays."""

@@ -67,7 +67,7 @@ class Reader:
 
     def done(self) -> Pulled:
         """What was read, once all is."""
-        self.pulled.held = sum(not one.deleted for one in self.writer.known.values())
+        self.pulled.held = self.writer.known.standing()
         return self.pulled
 
     def task(self, row: Mapping[str, Any]) -> bool:

@@ -41,6 +41,8 @@ _READ = pa.schema(
         ("untouched", pa.bool_()),
     ]
 )
+READ: list[str] = _READ.names
+"""The columns of the canonical table that are read here."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class Coded(NamedTuple):
 def rows(given: Given) -> pa.Table:
     """The judgments as the columns that are read here."""
     if isinstance(given, pa.Table):
-        return given.select(_READ.names)
-    values = attrgetter(*_READ.names)
+        return given.select(READ)
+    values = attrgetter(*READ)
     columns = zip(*map(values, given), strict=True) if given else [()] * len(_READ)
     return pa.table([pa.array(column, kind) for column, kind in zip(columns, _READ.types, strict=True)], schema=_READ)
 
@@ -124,7 +126,8 @@ def grades(given: Given, rules: Rules, models: Collection[str] = ()) -> Votes:
 
 def graded(table: pa.Table) -> pa.Table:
     """The rows that give a grade, or say that there can be none."""
-    return table.filter(pc.or_(pc.equal(table["kind"], "grade"), pc.equal(table["value"], CANT_JUDGE)))
+    said = pc.or_(pc.equal(table["kind"], "grade"), pc.equal(table["value"], CANT_JUDGE))
+    return table if pc.all(said).as_py() else table.filter(said)
 
 
 def coded(column: pa.ChunkedArray) -> Coded:

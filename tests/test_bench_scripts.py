@@ -38,6 +38,12 @@ def test_start_is_measured_beside_a_bare_program_and_a_loading_backend(tmp_path:
     assert "s, while the model was" in measured("start.py", "P10", tmp_path)["note"]
 
 
+def test_an_export_is_read_by_every_contestant(tmp_path: Path) -> None:
+    claim = measured("export_file.py", "P1", tmp_path)
+    by_form = [row["form"] for row in claim["rows"]]
+    assert (by_form.count("buckets"), by_form.count("pairwise")) == (10, 7)
+
+
 def test_mining_finds_the_negatives_that_sentence_transformers_finds(tmp_path: Path) -> None:
     claim = measured("negatives.py", "P2", tmp_path)
     for peer in ("peer by faiss", "peer by torch"):

@@ -46,6 +46,14 @@ def test_a_later_revision_takes_the_place_of_the_first() -> None:
     assert (dict(states), single) == ({9: later}, {9: later})
 
 
+def test_what_was_deleted_stands_no_more() -> None:
+    states = States({7: Known(42, NOON, 1, deleted=False, there=True)})
+    begin(states, [(9, 42, NOON), (8, 42, NOON)])
+    assert states.standing() == 3
+    states[9] = states[7] = Known(42, NOON, 2, deleted=True, there=False)
+    assert states.standing() == 1
+
+
 @given(st.lists(ROWS, max_size=12))
 def test_however_many_came_at_a_time_each_is_known_as_it_came(batches: list[list[tuple[int, int, str]]]) -> None:
     states, known = States({}), dict[int, Known]()
@@ -56,3 +64,4 @@ def test_however_many_came_at_a_time_each_is_known_as_it_came(batches: list[list
         if fresh:
             known |= {one: Known(task, time, 1, deleted=False, there=True) for one, task, time in rows}
     assert dict(states) == known
+    assert states.standing() == len(known)

@@ -8,6 +8,8 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sync_world import RULES, grade, make_workspace
 from voters import BIASES, Crowd, crowd, simulated, votes_of
@@ -18,6 +20,7 @@ from store.judgments import Table
 from store.settings import ConsensusMethod, ConsensusSettings
 from sync import scale
 from sync.consensus import METHODS, consensus, estimate, grades
+from sync.consensus.base import alike
 from sync.dataset import load
 
 
@@ -88,6 +91,23 @@ def test_an_annotators_last_answer_counts_alone() -> None:
     for said in ([first, later], [later, first]):
         (one,) = consensus(said, RULES).relevance
         assert (one.grade, one.votes) == (3, 1)
+
+
+SAID = st.dictionaries(st.sampled_from(["ada", "bob", "cleo"]), st.sampled_from(RULES.values), min_size=1)
+
+
+@given(st.lists(SAID, min_size=1, max_size=12))
+def test_pairs_are_alike_where_the_same_people_said_the_same(pairs: list[dict[str, int]]) -> None:
+    said = [grade("q", f"d{n:02}", value, name) for n, one in enumerate(pairs) for name, value in one.items()]
+    votes = grades(said, RULES)
+    kinds = alike(votes, len(RULES.values))
+    assert [[a == b for a in kinds.of] for b in kinds.of] == [[a == b for a in pairs] for b in pairs]
+    assert kinds.times[:, 0].tolist() == np.bincount(kinds.of).tolist()
+    firsts = [pairs.index(one) for one in pairs]
+    assert kinds.votes.pairs == tuple(votes.pairs[n] for n in sorted(set(firsts)))
+    found = list(zip(kinds.votes.pair, kinds.votes.annotator, kinds.votes.grade, strict=True))
+    every = zip(votes.pair, votes.annotator, votes.grade, strict=True)
+    assert found == [(kinds.of[pair], who, value) for pair, who, value in every if firsts[pair] == pair]
 
 
 # votes as columns

@@ -15,6 +15,7 @@ from sync.consensus.dawid_skene import dawid_skene
 from sync.consensus.majority import majority
 from sync.consensus.median import median
 from sync.consensus.ordinal_dawid_skene import ordinal_dawid_skene
+from sync.garbage import uncollected
 from sync.votes import Floats, Given, Ints, Votes, grades
 
 __all__ = ["METHODS", "Consensus", "Votes", "consensus", "estimate", "grades"]
@@ -47,9 +48,10 @@ def consensus(given: Given, rules: Rules, method: str = DEFAULT, *, models: Coll
 
     models: annotators that are no people; nothing of theirs is counted.
     """
-    votes = grades(given, rules, models)
-    found = estimate(votes, len(rules.values), method)
-    reached = _relevance(votes, found, rules)
+    with uncollected():
+        votes = grades(given, rules, models)
+        found = estimate(votes, len(rules.values), method)
+        reached = _relevance(votes, found, rules)
     return Consensus(reached, _named(votes, found.bias), _named(votes, found.spread), _named(votes, found.slip))
 
 
@@ -70,18 +72,14 @@ def relevance(
     pairs: tuple[tuple[str, str], ...], posterior: Floats, answers: Ints, rules: Rules
 ) -> tuple[Relevance, ...]:
     """Records of what pairs come to: posterior of the grades, shape (pairs, grades), and the number of answers."""
-    best, soft = posterior.argmax(axis=1).tolist(), np.round(posterior, 3).tolist()
-    return tuple(
-        Relevance(
-            query_id=query_id,
-            doc_id=doc_id,
-            grade=rules.values[grade],
-            soft=tuple(chances),
-            confidence=chances[grade],
-            votes=count,
-        )
-        for (query_id, doc_id), grade, chances, count in zip(pairs, best, soft, answers.tolist(), strict=True)
-    )
+    if not pairs:
+        return ()
+    best, chances = posterior.argmax(axis=1), np.round(posterior, 3)
+    query_ids, doc_ids = zip(*pairs, strict=True)
+    grades_, soft = np.array(rules.values)[best].tolist(), zip(*chances.T.tolist(), strict=True)
+    confidence = chances[np.arange(len(pairs)), best].tolist()
+    columns = zip(query_ids, doc_ids, grades_, soft, confidence, answers.tolist(), strict=True)
+    return tuple(map(Relevance._make, columns))
 
 
 def _named(votes: Votes, values: Floats | None) -> dict[str, float]:

@@ -1,7 +1,8 @@
-"""What aggregators share: an estimate as columns, and sums of votes by pair and by annotator."""
+"""What aggregators share: an estimate as columns, pairs that are alike, and sums of votes by pair and by annotator."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import count
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,6 +43,51 @@ def counts(votes: Votes, n_grades: int) -> Ints:
     """How many votes each grade of a pair has, shape (pairs, grades)."""
     cells = np.bincount(votes.pair * n_grades + votes.grade, minlength=len(votes.pairs) * n_grades)
     return cells.reshape(-1, n_grades)
+
+
+class Alike(NamedTuple):
+    """Pairs of which the same annotators said the same, and so the votes come to the same; often they are most.
+
+    votes: those on the first pair of each kind. of: for each pair its kind. times: how many pairs each kind has, shape
+    (kinds, 1).
+    """
+
+    votes: Votes
+    of: Ints
+    times: Floats
+
+
+def alike(votes: Votes, n_grades: int) -> Alike:
+    """The kinds of pairs, in the order of their first ones."""
+    found, first, of, times = np.unique(
+        _kinds(votes, n_grades), return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    place = np.empty(len(found), np.int64)
+    place[order] = np.arange(len(found))
+    kept = np.zeros(len(votes.pairs), bool)
+    kept[first] = True
+    chosen = kept[votes.pair]
+    pairs = tuple(votes.pairs[n] for n in first[order])
+    which = place[of]
+    of_each = Votes(pairs, votes.annotators, which[votes.pair[chosen]], votes.annotator[chosen], votes.grade[chosen])
+    return Alike(of_each, which, times[order, None].astype(np.float64))
+
+
+def _kinds(votes: Votes, n_grades: int) -> Ints:
+    """A number for each pair, the same where the votes are: told apart by the first vote, then the second, and on."""
+    said = votes.annotator * n_grades + votes.grade
+    sizes = np.bincount(votes.pair, minlength=len(votes.pairs))
+    starts, kinds = np.cumsum(sizes) - sizes, np.zeros(len(sizes), np.int64)
+    left, used = np.flatnonzero(sizes), 1
+    for vote in count():
+        left = left[sizes[left] > vote]
+        if not len(left):
+            return kinds
+        key = kinds[left] * (len(votes.annotators) * n_grades) + said[starts[left] + vote]
+        found, which = np.unique(key, return_inverse=True)
+        kinds[left], used = used + which, used + len(found)
+    return kinds
 
 
 class Sums:

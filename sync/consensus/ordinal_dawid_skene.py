@@ -11,7 +11,7 @@ from math import erf, sqrt
 
 import numpy as np
 
-from sync.consensus.base import ROUNDS, TOLERANCE, Estimate, Sums, counts, normalised
+from sync.consensus.base import ROUNDS, TOLERANCE, Estimate, Sums, alike, counts, normalised
 from sync.votes import Floats, Ints, Votes
 
 _BIASES: Floats = np.asarray(np.linspace(-1.5, 1.5, 31), np.float64)
@@ -24,19 +24,21 @@ _GRID = (len(_BIASES), len(_SPREADS), len(_SLIPS))
 def ordinal_dawid_skene(votes: Votes, n_grades: int) -> Estimate:
     """Posterior of the true grades, and each annotator's bias and spread from a grid of models."""
     models, doubt = _models(n_grades), _doubt()
+    votes, of, times = alike(votes, n_grades)
     sums, shared = Sums(votes, n_grades), Sums(_shared(votes), n_grades)
     posterior = normalised(np.log(counts(votes, n_grades) + 0.1))
     chosen: Ints = np.zeros(len(votes.annotators), dtype=np.int64)
     for _ in range(ROUNDS):
-        prior = (posterior.sum(axis=0) + _PSEUDO) / (posterior.sum() + _PSEUDO * n_grades)
-        said = shared.by_annotator(posterior).reshape(len(votes.annotators), -1)
+        weighed = posterior * times
+        prior = (weighed.sum(axis=0) + _PSEUDO) / (weighed.sum() + _PSEUDO * n_grades)
+        said = shared.by_annotator(weighed).reshape(len(votes.annotators), -1)
         chosen = _centred((said @ models.reshape(len(models), -1).T + doubt).argmax(axis=1))
         fresh = normalised(np.log(prior) + sums.by_pair(models[chosen]))
         moved, posterior = float(np.abs(fresh - posterior).max()), fresh
         if moved < TOLERANCE:
             break
     bias, spread, slip = np.unravel_index(chosen, _GRID)
-    return Estimate(posterior, _BIASES[bias], _SPREADS[spread], _SLIPS[slip])
+    return Estimate(posterior[of], _BIASES[bias], _SPREADS[spread], _SLIPS[slip])
 
 
 def _shared(votes: Votes) -> Votes:

@@ -3,9 +3,6 @@
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -330,40 +327,6 @@ def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(
 def _content(row: dict[str, Any]) -> str:
     """A row as text; a task that is gone is found at a time of our own clock."""
     return json.dumps({**row, "updated_at": "" if row["deleted"] else row["updated_at"]}, sort_keys=True)
-
-
-PULL = """
-import sys
-from pathlib import Path
-from store import judgments
-from store.judgments import Table
-from sync.pull import pull
-from sync_world import RULES
-from task_server import client_of
-from test_sync_pull import PROJECT
-judgments._ROWS = 5
-with client_of(sys.argv[1]) as client:
-    print("begun", flush=True)
-    pull(client, PROJECT, Table(Path(sys.argv[2])), {RULES.hash: RULES}.get, "key", page_size=2)
-"""
-
-
-def test_a_process_that_is_killed_leaves_what_the_next_one_completes(
-    world: World, address: tuple[World, str], do: Do, table: Table
-) -> None:
-    made = filled(world, 40)
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    program = [sys.executable, "-c", PULL, address[1], str(table.folder)]
-    for wait in (0.05, 0.2):
-        with subprocess.Popen(program, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"begun\n"
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-    do(page_size=20)
-    assert standing(table) == {annotation_id: "310" for _, annotation_id in made}
-    assert {row["revision"] for row in rows(table)} == {1}
-    assert len(rows(table)) == 120
 
 
 def test_judgments_are_what_they_were(world: World, do: Do, table: Table) -> None:

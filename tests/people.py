@@ -1,6 +1,7 @@
 """Annotators in the label stream of a real Label Studio, and what it holds of theirs beside what the table holds."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from label_studio_sdk import LabelStudio
 
 from label_configs.forms import envelope
 from ls_retrieval.studio import Account
+from store import pools
 from store.judgments import Table
+from store.workspace import Workspace
 from sync.label_studio import authorization
 
 Row = dict[str, Any]
@@ -152,3 +155,11 @@ def held(table: Table) -> tuple[dict[int, Grades], int]:
 def unaccounted(expected: Mapping[int, Grades], found: Mapping[int, Grades]) -> int:
     """Answers that are not there as they were given, and those there that nobody gave."""
     return sum(expected.get(one) != found.get(one) for one in expected.keys() | found.keys())
+
+
+def filled_twice(tasks: Sequence[Row], workspace: Workspace) -> int:
+    """Tasks whose query has another task or pool, and predictions of one version that a task has more than once."""
+    asked = Counter(task["data"]["query_id"] for task in tasks)
+    made = Counter(pool.query_id for pool in pools.load(workspace.pools).values())
+    stored = Counter((task["id"], one["model_version"]) for task in tasks for one in task["predictions"])
+    return sum(asked[query_id] > 1 or made[query_id] != 1 for query_id in asked) + stored.total() - len(stored)

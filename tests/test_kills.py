@@ -43,7 +43,7 @@ def pull_once(url: str, folder: str) -> None:
 
 def sync_once(root: str, to: str) -> None:
     judgments._ROWS = 5
-    prune.GRACE = timedelta(0)
+    pytest.MonkeyPatch().setattr(prune, "GRACE", timedelta(0))
     syncing.sync(Workspace(Path(root)), Wanted("main", to, ["trec"], keep=2))
 
 

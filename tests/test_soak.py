@@ -17,18 +17,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
 import tiny
 from label_studio_sdk import LabelStudio
-from people import Grades, Person, Team, held, standing, unaccounted
+from people import Grades, Person, Row, Team, filled_twice, held, standing, unaccounted
 from reliability import Tally
 from test_backend_serve import processes
 
 from label_configs.forms import envelope
 from ls_retrieval.studio import Account, Studio
-from store import pools
 from store.buckets import open_bucket
 from store.judgments import Table
 from store.workspace import Workspace
@@ -214,13 +212,15 @@ def test_half_an_hour_of_annotators_backend_and_watch_leaves_every_answer_in_the
     print(f"\n{MINUTES:g} minutes, {len(team.brought)} queries, {dict(counts)}")
     print({name: tuple(round(one / 1e6, 1) for one in pair) for name, pair in memory.thirds().items()}, "MB")
     assert missing == 0
-    _filled_once(tasks, team, people, workspace)
+    assert filled_twice(tasks, workspace) == 0
+    assert sorted(task["data"]["query"] for task in tasks) == sorted(team.brought)
+    _shown(tasks, people)
     _flat(memory)
     _published(bucket, where, to, len(found))
     assert [log.read_text() for log in logs if "Traceback" in log.read_text()] == []
 
 
-def _settled(team: Team, table: Table) -> list[dict[str, Any]]:
+def _settled(team: Team, table: Table) -> list[Row]:
     """The tasks as they stand, once nothing is bare any more and the table holds what they hold, or time is over."""
     deadline = time.monotonic() + CATCH_UP
     while True:
@@ -231,16 +231,11 @@ def _settled(team: Team, table: Table) -> list[dict[str, Any]]:
         time.sleep(2)
 
 
-def _filled_once(tasks: list[dict[str, Any]], team: Team, people: list[Working], workspace: Workspace) -> None:
-    """Each query that was brought has one task, one pool and the candidates that people saw; predictions stand once."""
-    assert sorted(task["data"]["query"] for task in tasks) == sorted(team.brought)
-    made = Counter(pool.query_id for pool in pools.load(workspace.pools).values())
+def _shown(tasks: list[Row], people: list[Working]) -> None:
+    """What people saw is what stands there."""
     stands = {task["id"]: task["meta"]["ls_retrieval"]["docs"] for task in tasks}
-    assert {made[task["data"]["query_id"]] for task in tasks} == {1}
     for one in people:
         assert {task_id: stands[task_id] for task_id in one.seen} == one.seen
-    stored = [(task["id"], prediction["model_version"]) for task in tasks for prediction in task["predictions"]]
-    assert len(stored) == len(set(stored))
 
 
 def _flat(memory: Memory) -> None:

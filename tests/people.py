@@ -158,8 +158,11 @@ def unaccounted(expected: Mapping[int, Grades], found: Mapping[int, Grades]) -> 
 
 
 def filled_twice(tasks: Sequence[Row], workspace: Workspace) -> int:
-    """Tasks whose query has another task or pool, and predictions of one version that a task has more than once."""
-    asked = Counter(task["data"]["query_id"] for task in tasks)
+    """Screens that stand in several tasks, queries with several pools, and predictions of one version that a task has
+    more than once.
+    """
+    asked = Counter((task["data"]["query_id"], task["meta"]["ls_retrieval"]["part"]) for task in tasks)
     made = Counter(pool.query_id for pool in pools.load(workspace.pools).values())
     stored = Counter((task["id"], one["model_version"]) for task in tasks for one in task["predictions"])
-    return sum(asked[query_id] > 1 or made[query_id] != 1 for query_id in asked) + stored.total() - len(stored)
+    several = sum(made[query_id] != 1 for query_id in {query_id for query_id, _ in asked})
+    return sum(found.total() - len(found) for found in (asked, stored)) + several

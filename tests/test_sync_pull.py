@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from task_server import World, client_of, client_within, serving
 
 from label_configs.errors import Mendable
 from label_configs.records import Judgment
-from store import judgments
+from store import judgments, times
 from store.judgments import Table
 from store.settings import Project
 from sync import patience
@@ -278,6 +279,40 @@ def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: D
             assert not second.done()
         assert second.result().new == 6
     assert do().new == 0
+
+
+# clocks
+
+
+def test_what_is_said_after_label_studios_clock_was_set_back_is_read(world: World, do: Do, table: Table) -> None:
+    made = filled(world)
+    do()
+    world.tick(-3600)
+    for number, values in enumerate(("000", "111", "222")):
+        world.edit(*made[number], values)
+        assert do().edited == 1
+    world.tick(7200)
+    world.edit(*made[3], "333")
+    assert do().edited == 1
+    assert list(standing(table).values()) == ["000", "111", "222", "333", "310", "310"]
+    assert do().edited == 0
+
+
+@pytest.mark.parametrize("step", [-86_400, 86_400])
+def test_a_step_of_this_machines_clock_loses_and_doubles_nothing(
+    world: World, do: Do, table: Table, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    made, real, now = filled(world), time.time, times.now
+    do()
+    states = [sorted(standing(table).values())]
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    monkeypatch.setattr(times, "now", lambda: times.stamp(datetime.fromisoformat(now()) + timedelta(seconds=step)))
+    for number in range(3):
+        world.edit(*made[number], "000")
+        world.delete(*made[5 - number])
+        assert (do().edited, do().edited) == (1, 0)
+        states.append(sorted(standing(table).values()))
+    assert states == [["000"] * n + ["310"] * (6 - 2 * n) for n in range(4)]
 
 
 # kill -9

@@ -54,7 +54,7 @@ class Filler:
 
         self._workspace = Workspace(Path(environment["LSR_WORKSPACE"]))
         self.retriever = Retriever(self._workspace.root, RemoteEncoders(Path(environment["LSR_ENCODER_SOCKET"])))
-        self._locks = Path(environment["LSR_ENCODER_SOCKET"]).parent
+        self._locks = self._workspace.root / ".filling"
         self._environment = environment
         self._looked: dict[int, _Looked] = {}
         self._presenters: dict[str, tuple[object, Presenter]] = {}
@@ -102,7 +102,7 @@ class Filler:
             return
         presenter = self._presenter(name)
         with (
-            self._lock(f"filling-project-{project}", wait=True),
+            self._lock(f"project-{project}", wait=True),
             compose.label_studio(self._environment) as client,
         ):
             self._check(client, presenter)
@@ -178,17 +178,17 @@ class Filler:
         pool = self._propose(presenter, query)
         rest = _rest(presenter, query, pool)
         if rest:
-            with self._lock(f"filling-project-{presenter.project.id}"):
+            with self._lock(f"project-{presenter.project.id}"):
                 push(client, presenter.project, rest)
         return pool
 
     def _lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[None]:
-        """A lock among the processes of this backend."""
+        """A lock among the processes that fill from this workspace, of other backends too."""
         return files.locked(self._locks / name, "filling this", wait=wait)
 
     def _lock_task(self, task_id: int) -> AbstractContextManager[None]:
         """That of a task, shared with few others: a file a task would fill a machine that runs for months."""
-        return self._lock(f"filling-{task_id % _TASK_LOCKS}")
+        return self._lock(f"task-{task_id % _TASK_LOCKS}")
 
     def _check(self, client: "LabelStudio", presenter: Presenter) -> None:
         projects.refuse_earlier(client, presenter.project, presenter.rules, self._workspace.earlier_rules())

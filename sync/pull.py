@@ -2,8 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ from store import files, forgotten, times
 from store.judgments import Table, Writer
 from store.mappings import RulesOf
 from store.settings import Project
-from store.times import BEGINNING, TIME
+from store.times import BEGINNING, END, TIME
 from sync import tasks
 from sync.patience import ALONE, patiently
 from sync.reading import Pulled, Reader
@@ -50,19 +51,29 @@ def pull(
 
     rules_of: the rules of a hash, None for one that nobody remembers; each task is read by the rules it was made
     under. The bookmark stays before a task that cannot be read, so that its answers come once the cause is mended.
+    Where it is ahead of Label Studio's clock, that was set back: what changed since bears times that were read already,
+    so everything is read.
     """
     with table.writing() as writer:
         reading = reader(project, table, writer, rules_of, pseudonym_key)
-        held, complete = by_task(writer), True
+        held, complete, reached = by_task(writer), True, table.cursor() or BEGINNING
         for rows in changed_since(client, project.id, _since(table), page_size=page_size):
             read = [_task(reading, row, held) for row in rows]
-            complete = complete and all(read)
+            complete, reached = complete and all(read), str(rows[-1]["updated_at"])
             if complete:
-                writer.bookmark(str(rows[-1]["updated_at"]))
+                writer.bookmark(reached)
             advance(len(rows))
-        _reconcile(client, reading, held)
+        there = _counted(client, project.id)
+        ahead = reached > there.clock
+        if ahead:
+            for rows in changed_since(client, project.id, BEGINNING, page_size=page_size):
+                read = [_task(reading, row, held) for row in rows]
+                complete = complete and all(read)
+            if complete:
+                writer.bookmark(there.clock)
+        _reconcile(client, reading, held, there.annotations)
         found = reading.done()
-        if complete and not (found.new or found.edited or found.deleted):
+        if complete and not (ahead or found.new or found.edited or found.deleted):
             table.settle()
         return found
 
@@ -137,29 +148,38 @@ def _task(reading: Reader, row: Row, held: dict[int, set[int]]) -> bool:
 
 
 class _Counted(NamedTuple):
-    """Tasks of a project, and annotations, skipped ones among them."""
+    """Tasks of a project, annotations, skipped ones among them, and the time after which nothing bears a time yet."""
 
     tasks: int
     annotations: int
+    clock: str
 
 
 def _counted(client: "LabelStudio", project: int) -> _Counted:
     """What Label Studio counts."""
     doing = f"counting the answers of project {project}"
-    found = patiently(doing, lambda: client.projects.get(project, request_options=_COUNTS))
-    return _Counted(
-        found.task_number or 0, (found.total_annotations_number or 0) + (found.skipped_annotations_number or 0)
-    )
+    answer = patiently(doing, lambda: client.projects.with_raw_response.get(project, request_options=_COUNTS))
+    found = answer.data
+    annotations = (found.total_annotations_number or 0) + (found.skipped_annotations_number or 0)
+    return _Counted(found.task_number or 0, annotations, _clock(answer.headers))
 
 
-def _reconcile(client: "LabelStudio", reading: Reader, held: dict[int, set[int]]) -> None:
+def _clock(headers: Mapping[str, str]) -> str:
+    """Label Studio's clock, and the overlap, since it is told in whole seconds; the end of time where it is not."""
+    try:
+        return times.stamp(parsedate_to_datetime(headers.get("date", "")) + OVERLAP)
+    except (ValueError, OverflowError):
+        return END
+
+
+def _reconcile(client: "LabelStudio", reading: Reader, held: dict[int, set[int]], annotations: int) -> None:
     """Find what no time of change tells: tasks that were deleted, and whatever was changed behind its back.
 
-    Costs one request while the table holds as many annotations as Label Studio counts; else the counts of all tasks
-    are listed, and the tasks that differ are read.
+    Costs nothing while the table holds as many annotations as Label Studio counts; else the counts of all tasks are
+    listed, and the tasks that differ are read.
     """
     expected = {task_id: len(there) for task_id, there in held.items() if there} | reading.unread
-    if sum(expected.values()) == _counted(client, reading.project.id).annotations:
+    if sum(expected.values()) == annotations:
         return
     counted = dict(tasks.counts(client, reading.project.id))
     for task_id in sorted(expected.keys() - counted.keys()):

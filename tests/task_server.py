@@ -57,12 +57,12 @@ class World:
         self.retry_after = ""
         self.largest = 10**6
         self.asked: list[str] = []
-        self._clock = datetime(2026, 1, 1, tzinfo=UTC)
+        self.clock = datetime(2026, 1, 1, tzinfo=UTC)
         self._last = 0
 
     def tick(self, seconds: float = 60.0) -> str:
-        self._clock += timedelta(seconds=seconds)
-        return self._clock.strftime(TIME)
+        self.clock += timedelta(seconds=seconds)
+        return self.clock.strftime(TIME)
 
     def add(self, query_id: str) -> int:
         self._last += 1
@@ -148,6 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[:20] if fault == "cut" else content)
         self.close_connection = fault == "cut"
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time that every answer tells: that of the world's clock."""
+        return super().date_time_string(self.world.clock.timestamp())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

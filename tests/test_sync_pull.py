@@ -3,12 +3,10 @@
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from task_server import World, client_of, client_within, serving
 
 from label_configs.errors import Mendable
 from label_configs.records import Judgment
-from store import judgments
+from store import judgments, times
 from store.judgments import Table
 from store.settings import Project
 from sync import patience
@@ -283,6 +281,40 @@ def test_of_two_pulls_at_once_the_second_waits_for_the_first(world: World, do: D
     assert do().new == 0
 
 
+# clocks
+
+
+def test_what_is_said_after_label_studios_clock_was_set_back_is_read(world: World, do: Do, table: Table) -> None:
+    made = filled(world)
+    do()
+    world.tick(-3600)
+    for number, values in enumerate(("000", "111", "222")):
+        world.edit(*made[number], values)
+        assert do().edited == 1
+    world.tick(7200)
+    world.edit(*made[3], "333")
+    assert do().edited == 1
+    assert list(standing(table).values()) == ["000", "111", "222", "333", "310", "310"]
+    assert do().edited == 0
+
+
+@pytest.mark.parametrize("step", [-86_400, 86_400])
+def test_a_step_of_this_machines_clock_loses_and_doubles_nothing(
+    world: World, do: Do, table: Table, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    made, real, now = filled(world), time.time, times.now
+    do()
+    states = [sorted(standing(table).values())]
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    monkeypatch.setattr(times, "now", lambda: times.stamp(datetime.fromisoformat(now()) + timedelta(seconds=step)))
+    for number in range(3):
+        world.edit(*made[number], "000")
+        world.delete(*made[5 - number])
+        assert (do().edited, do().edited) == (1, 0)
+        states.append(sorted(standing(table).values()))
+    assert states == [["000"] * n + ["310"] * (6 - 2 * n) for n in range(4)]
+
+
 # kill -9
 
 
@@ -330,40 +362,6 @@ def test_killed_at_two_hundred_points_nothing_is_lost_and_nothing_doubled(
 def _content(row: dict[str, Any]) -> str:
     """A row as text; a task that is gone is found at a time of our own clock."""
     return json.dumps({**row, "updated_at": "" if row["deleted"] else row["updated_at"]}, sort_keys=True)
-
-
-PULL = """
-import sys
-from pathlib import Path
-from store import judgments
-from store.judgments import Table
-from sync.pull import pull
-from sync_world import RULES
-from task_server import client_of
-from test_sync_pull import PROJECT
-judgments._ROWS = 5
-with client_of(sys.argv[1]) as client:
-    print("begun", flush=True)
-    pull(client, PROJECT, Table(Path(sys.argv[2])), {RULES.hash: RULES}.get, "key", page_size=2)
-"""
-
-
-def test_a_process_that_is_killed_leaves_what_the_next_one_completes(
-    world: World, address: tuple[World, str], do: Do, table: Table
-) -> None:
-    made = filled(world, 40)
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    program = [sys.executable, "-c", PULL, address[1], str(table.folder)]
-    for wait in (0.05, 0.2):
-        with subprocess.Popen(program, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"begun\n"
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-    do(page_size=20)
-    assert standing(table) == {annotation_id: "310" for _, annotation_id in made}
-    assert {row["revision"] for row in rows(table)} == {1}
-    assert len(rows(table)) == 120
 
 
 def test_judgments_are_what_they_were(world: World, do: Do, table: Table) -> None:

@@ -8,7 +8,7 @@ A version is the hash of what it was learned from: the same judgments give the s
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -156,8 +156,15 @@ class Shelf:
         kept = now.learned[-_KEPT:]
         kept = kept if now.version in (BASE, *kept) else (now.version, *kept[1:])
         files.write(self.pointer_path, msgspec.json.encode(msgspec.structs.replace(now, learned=kept)) + b"\n")
-        for gone in set(now.learned) - set(kept):
-            shutil.rmtree(self._place(gone), ignore_errors=True)
+        self._sweep(kept)
+
+    def _sweep(self, kept: Collection[str]) -> None:
+        """Remove every other version, and what was begun by processes that were killed."""
+        for place in self.folder.iterdir():
+            if place.is_dir() and place.name not in kept:
+                shutil.rmtree(place, ignore_errors=True)
+        for begun in self.folder.rglob(".*.*"):
+            begun.unlink(missing_ok=True)
 
     def _place(self, version: str) -> Path:
         if not version.isalnum():

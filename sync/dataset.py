@@ -19,6 +19,7 @@ from sync import adjudication, scale, splits
 from sync.consensus import Consensus, Votes, consensus, grades
 from sync.copies import copies
 from sync.gold.answers import Answer, answers
+from sync.others import others
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
 from sync.votes import programs
@@ -160,9 +161,7 @@ class Dataset:
 
     def split(self, query_id: str) -> Split:
         """The split that a query belongs to, for ever."""
-        if (found := self._splits.get(query_id)) is None:
-            found = self._splits[query_id] = splits.split(self.queries[query_id], self.settings.splits, self.frozen)
-        return found
+        return self._splits[query_id]
 
     def may_train(self, query_id: str, doc_id: str) -> bool:
         """Whether a pair may reach training, whatever was said of it: it measures neither annotators nor pools, and its
@@ -190,8 +189,8 @@ class Dataset:
         return r.grade in self.rules.positive and about is not None and about.dissonant
 
     @cached_property
-    def _splits(self) -> dict[str, Split]:
-        return {}
+    def _splits(self) -> Mapping[str, Split]:
+        return {q: splits.split(query, self.settings.splits, self.frozen) for q, query in self.queries.items()}
 
     @cached_property
     def _held(self) -> Mapping[Split, frozenset[str]]:
@@ -218,10 +217,10 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
     folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
-    judges = [one.id for one in settings.projects.values() if one.adjudicates == project]
-    checks = [one.id for one in settings.projects.values() if one.rechecks == project]
-    beside = [settings.projects[name].id for name in settings.consensus.beside if name != project]
-    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks, *beside)]
+    around = others(settings, project)
+    judges, checks, beside = ({settings.projects[name].id for name in names} for names in around)
+    numbers = chosen.id, *(settings.projects[name].id for name in around.all)
+    tables = [Table(workspace.judgments / str(number)) for number in numbers]
     made = pools.load(folder, at.pools).values()
     given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
@@ -235,7 +234,7 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
         run=pools.run(folder, fits, at.pools),
-        judgments=[j for j in judgments if j.project not in {*judges, *checks, *beside}],
+        judgments=[j for j in judgments if j.project not in judges | checks | beside],
         mapped=mapped,
         frozen=_frozen(workspace, queries),
         state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),

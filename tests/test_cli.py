@@ -412,7 +412,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     assert (
         second == f"version {json.loads((bucket / 'latest.json').read_text())['version']} in {bucket}: 0 bytes written"
     )
-    assert run("verify", bucket)[1].startswith("6 parts of 1 versions are as they were written")
+    assert run("verify", bucket)[1].startswith("7 parts of 1 versions are as they were written")
     (root / "pseudonym.key").write_text("another key\n")
     code, _, err = run("sync", *live, "--to", bucket)
     assert code == 1

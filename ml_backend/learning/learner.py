@@ -181,9 +181,10 @@ def _loss(taught: Taught, held_out: Floats) -> float:
 
 
 def _under(workspace: Workspace, judgments: Sequence[Judgment], rules: Rules) -> list[Judgment]:
-    """The judgments of the present rules, and those that a mapping brings under them."""
-    declared = workspace.settings.mappings
-    known = [j for j in judgments if j.rules_hash == rules.hash or j.rules_hash in declared]
+    """The judgments of the present rules, and those that a mapping brings under them; without those of models."""
+    declared, models = workspace.settings.mappings, workspace.settings.consensus.models
+    under = {rules.hash, *declared}
+    known = [j for j in judgments if j.rules_hash in under and j.annotator not in models]
     return mappings.bring(known, rules, declared, workspace.rules_of)[0]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
 from store import gold, mappings, pools, times
@@ -144,7 +143,9 @@ class Dataset:
     @cached_property
     def twins(self) -> Mapping[str, str]:
         """Items that look the same as another; see `splits.twins`. Of what was judged or is known, copies count too."""
-        shown = {j.doc_id for j in self.judgments}.union(*(query.positives for query in self.queries.values()))
+        given = [*self.judgments, *self.beside]
+        named = {doc_id for j in given for doc_id in (j.doc_id, j.other_doc_id)}
+        shown = named.union(*(query.positives for query in self.queries.values()))
         seen = (self.items[doc_id] for doc_id in sorted(shown & self.items.keys()))
         return splits.twins(self.items, self.pools, copies(seen, self.media))
 
@@ -236,24 +237,10 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         run=pools.run(folder, fits, at.pools),
         judgments=[j for j in judgments if j.project not in judges | checks | beside],
         mapped=mapped,
-        frozen=_frozen(workspace, queries),
+        frozen=splits.frozen(workspace.frozen, queries.keys()),
         state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
         verdicts=[j for j in judgments if j.project in judges and j.annotator not in settings.consensus.models],
         rechecked=[j for j in judgments if j.project in checks and j.annotator not in settings.consensus.models],
         beside=[j for j in judgments if j.project in beside and fits(j.query_id, j.doc_id)],
         gold=gold.load(workspace.gold, rules),
     )
-
-
-def _frozen(workspace: Workspace, queries: Mapping[str, Query]) -> Frozen | None:
-    if not workspace.frozen.exists():
-        return None
-    named = frozenset(workspace.frozen.read_text("utf-8").split("\n")) - {""}
-    unknown = sorted(named - queries.keys())
-    if unknown:
-        raise Unreadable(
-            f"{workspace.frozen} names queries that are not there.",
-            problems=unknown[:20],
-            mend="Restore them in the queries; or delete the file, and freeze anew.",
-        )
-    return Frozen(named)

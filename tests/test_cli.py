@@ -138,6 +138,15 @@ def test_a_missing_workspace_is_a_sentence(run: Run, tmp_path: Path, command: st
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_limit_of_the_disk_is_a_sentence_and_leaves_no_half_data_set(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", candidates="text")
+    limited = f"ulimit -f 1; exec {PROGRAM} export -w {workspace.root} --formats judgments"
+    done = subprocess.run(["/bin/bash", "-c", limited], text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "File too large.\nMend: Make room there" in done.stderr
+    assert not (workspace.exports / "judgments").exists()
+
+
 def test_an_unknown_project_lists_those_there_are(run: Run, tmp_path: Path) -> None:
     code, _, err = run("report", "-w", make_workspace(tmp_path).root, "-p", "other")
     assert code == 1

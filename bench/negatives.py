@@ -167,10 +167,7 @@ def measure(size: str) -> Claim:
         contestants: dict[str, Callable[[], object]] = {PRODUCT: partial(product, world), **miners}
         contestants[KEPT] = partial(ours, world, near.nearest)
         taken = side_by_side.alternating(contestants, times)
-        grown = {
-            name: memory(folder, name) if size == "tiny" else side_by_side.alone(memory, folder, name)
-            for name in miners
-        }
+        grown = {name: apart(size, folder, name) for name in miners}
         found = recall(world, near)
     rows: list[Row] = [
         {

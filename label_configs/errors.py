@@ -4,7 +4,7 @@ import errno
 from collections.abc import Sequence
 from reprlib import Repr
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 _BRIEF = Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 4, 80, 80
 
@@ -61,5 +61,6 @@ def mendable(error: BaseException) -> Mendable | None:
         return error
     if isinstance(error, OSError) and error.errno in _DISK:
         place = f"{error.filename}: " if error.filename else ""
-        return Mendable(f"{place}{error.strerror}.", mend="Make room there, or allow writing, and run it again.")
+        mend = "Make room there, raise its limit, or allow writing, and run it again."
+        return Mendable(f"{place}{error.strerror}.", mend=mend)
     return None

@@ -26,6 +26,7 @@ from sync.bucket.prune import Pruned, prune
 from sync.bucket.publish import Published, publish
 from sync.dataset import State, load
 from sync.gates import Gate
+from sync.others import others
 from sync.pull import Pulled
 from sync.report import summary
 
@@ -51,11 +52,14 @@ class Wanted(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """What a sync did. pulled: None for a dry run or a past state, which ask nobody for answers."""
+    """What a sync did. pulled: None for a dry run or a past state, which ask nobody for answers. leaks: by split, the
+    judged pairs that were kept from training.
+    """
 
     published: Published
     pulled: Pulled | None
     gates: Sequence[Gate]
+    leaks: Mapping[str, int]
     pruned: Pruned | None
 
 
@@ -96,9 +100,8 @@ def _look(workspace: Workspace, wanted: Wanted, published: object, teller: Telle
 
 
 def _pull(workspace: Workspace, project: str) -> Pulled:
-    """The answers of all that the project's data are made of: its own, and those of the projects that adjudicate it."""
-    judges = workspace.settings.judges(project)
-    found = [flow.pull(workspace, name) for name in (project, *judges)]
+    """The answers of all that the project's data are made of: its own, and those of other projects."""
+    found = [flow.pull(workspace, name) for name in (project, *others(workspace.settings, project).all)]
     return Pulled(
         new=sum(one.new for one in found),
         edited=sum(one.edited for one in found),
@@ -106,6 +109,7 @@ def _pull(workspace: Workspace, project: str) -> Pulled:
         unchanged=sum(one.unchanged for one in found),
         problems=[problem for one in found for problem in one.problems],
         more=sum(one.more for one in found),
+        held=sum(one.held for one in found),
     )
 
 
@@ -159,7 +163,7 @@ def _publish(workspace: Workspace, wanted: Wanted, ready: _Ready, pulled: Pulled
                     ready.bucket, named, about, data.state._asdict(), dry_run=wanted.dry_run, advance=advance
                 )
     pruned = prune(ready.bucket, wanted.keep, dry_run=wanted.dry_run) if wanted.keep else None
-    return Synced(published, pulled, checked, pruned)
+    return Synced(published, pulled, checked, figures["leaks"], pruned)
 
 
 def _inputs(workspace: Workspace) -> object:

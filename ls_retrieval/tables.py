@@ -157,6 +157,7 @@ def synced(done: "Synced", to: str, *, dry_run: bool, as_of: str = "") -> Iterat
     if done.pruned is not None:
         gone = "would be taken away" if dry_run else "taken away"
         yield f"{done.pruned.versions} versions and {done.pruned.objects} objects ({done.pruned.bytes} bytes) {gone}"
+    yield f"kept from training: {splits.told(done.leaks)}"
     yield f"version {published.version} in {places.named(to)}: {published.written} bytes {verb}"
     if is_version(as_of) and as_of != published.version:
         yield f"not {as_of}: something was forgotten, or corpus, rules, settings or the tool have changed since"

@@ -13,10 +13,9 @@ import numpy as np
 from label_configs.records import Candidate, Judgment, Pool, Relevance
 from label_configs.rules import CANT_JUDGE, Rules
 from store.settings import Quality
+from sync import asking
 from sync.consensus import Consensus, Votes
-
-Pair = tuple[str, str]
-"""query_id and doc_id."""
+from sync.gold.answers import Pair
 
 
 class Dispute(NamedTuple):
@@ -49,27 +48,13 @@ def disputes(votes: Votes, relevance: Iterable[Relevance], quality: Quality) -> 
 def pools(
     found: Iterable[Dispute], earlier: Collection[Pool], shown: Mapping[Pair, Candidate], seed: int = 0
 ) -> list[Pool]:
-    """A pool for each query of the pairs that no earlier pool brought before a judge; in a round after the last."""
-    asked = {(pool.query_id, c.doc_id) for pool in earlier for c in pool.candidates}
-    last = {pool.query_id: pool.round for pool in sorted(earlier, key=lambda pool: pool.round)}
-    fresh: dict[str, list[Candidate]] = {}
-    for dispute in found:
-        pair = dispute.query_id, dispute.doc_id
-        if pair not in asked:
-            known = shown.get(pair) or Candidate(doc_id=dispute.doc_id, source="dispute")
-            reason = f"votes {dispute.apart} grades apart, confidence {dispute.confidence:g}"
-            fresh.setdefault(dispute.query_id, []).append(replace(known, reason=reason))
-    return [
-        Pool(
-            query_id=query_id,
-            candidates=tuple(candidates),
-            encoder="",
-            index="",
-            seed=seed,
-            round=last.get(query_id, 0) + 1,
-        ).shuffled()
-        for query_id, candidates in sorted(fresh.items())
-    ]
+    """A pool for each query of the pairs that no earlier pool brought before a judge; see `asking.pools`."""
+    wanted: dict[Pair, Candidate] = {}
+    for query_id, doc_id, apart, confidence in found:
+        known = shown.get((query_id, doc_id)) or Candidate(doc_id=doc_id, source="dispute")
+        reason = f"votes {apart} grades apart, confidence {confidence:g}"
+        wanted[query_id, doc_id] = replace(known, reason=reason)
+    return asking.pools(wanted, earlier, seed)
 
 
 def decided(consensus: Consensus, verdicts: Sequence[Judgment], rules: Rules) -> Consensus:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from label_configs.errors import Unreadable
 from label_configs.records import Candidate, Item, Judgment, Pool, Qrel, Query, Relevance, Role, ScoredDoc
 from label_configs.rules import Rules
 from store import gold, mappings, pools, times
@@ -19,6 +18,7 @@ from sync import adjudication, scale, splits
 from sync.consensus import Consensus, Votes, consensus, grades
 from sync.copies import copies
 from sync.gold.answers import Answer, answers
+from sync.others import others
 from sync.said import Said, said
 from sync.splits import Frozen, Leak, Split
 from sync.votes import programs
@@ -143,7 +143,9 @@ class Dataset:
     @cached_property
     def twins(self) -> Mapping[str, str]:
         """Items that look the same as another; see `splits.twins`. Of what was judged or is known, copies count too."""
-        shown = {j.doc_id for j in self.judgments}.union(*(query.positives for query in self.queries.values()))
+        given = [*self.judgments, *self.beside]
+        named = {doc_id for j in given for doc_id in (j.doc_id, j.other_doc_id)}
+        shown = named.union(*(query.positives for query in self.queries.values()))
         seen = (self.items[doc_id] for doc_id in sorted(shown & self.items.keys()))
         return splits.twins(self.items, self.pools, copies(seen, self.media))
 
@@ -160,9 +162,7 @@ class Dataset:
 
     def split(self, query_id: str) -> Split:
         """The split that a query belongs to, for ever."""
-        if (found := self._splits.get(query_id)) is None:
-            found = self._splits[query_id] = splits.split(self.queries[query_id], self.settings.splits, self.frozen)
-        return found
+        return self._splits[query_id]
 
     def may_train(self, query_id: str, doc_id: str) -> bool:
         """Whether a pair may reach training, whatever was said of it: it measures neither annotators nor pools, and its
@@ -190,8 +190,8 @@ class Dataset:
         return r.grade in self.rules.positive and about is not None and about.dissonant
 
     @cached_property
-    def _splits(self) -> dict[str, Split]:
-        return {}
+    def _splits(self) -> Mapping[str, Split]:
+        return {q: splits.split(query, self.settings.splits, self.frozen) for q, query in self.queries.items()}
 
     @cached_property
     def _held(self) -> Mapping[Split, frozenset[str]]:
@@ -218,10 +218,10 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
     items = {i.doc_id: i for i in workspace.read_items().records}
     fits = pools.fitting(chosen, queries.values(), items.values())
     folder, at = workspace.pools_of(chosen), as_of or State(*2 * (times.END,))
-    judges = [settings.projects[name].id for name in settings.judges(project)]
-    checks = [one.id for one in settings.projects.values() if one.rechecks == project]
-    beside = [settings.projects[name].id for name in settings.consensus.beside if name != project]
-    tables = [Table(workspace.judgments / str(number)) for number in (chosen.id, *judges, *checks, *beside)]
+    around = others(settings, project)
+    judges, checks, beside = ({settings.projects[name].id for name in names} for names in around)
+    numbers = chosen.id, *(settings.projects[name].id for name in around.all)
+    tables = [Table(workspace.judgments / str(number)) for number in numbers]
     made = pools.load(folder, at.pools).values()
     given = [j for table in tables for j in table.current(at.judgments)]
     given = [j for j in given if j.query_id in queries and (not j.doc_id or j.doc_id in items)]
@@ -235,26 +235,12 @@ def load(workspace: Workspace, project: str, as_of: State | None = None) -> Data
         queries=queries,
         pools=[pool for pool in made if any(fits(pool.query_id, c.doc_id) for c in pool.candidates)],
         run=pools.run(folder, fits, at.pools),
-        judgments=[j for j in judgments if j.project not in {*judges, *checks, *beside}],
+        judgments=[j for j in judgments if j.project not in judges | checks | beside],
         mapped=mapped,
-        frozen=_frozen(workspace, queries),
+        frozen=splits.frozen(workspace.frozen, queries.keys()),
         state=State(max(table.latest(at.judgments) for table in tables), pools.newest(folder, at.pools)),
         verdicts=[j for j in judgments if j.project in judges and j.annotator not in settings.consensus.models],
         rechecked=[j for j in judgments if j.project in checks and j.annotator not in settings.consensus.models],
         beside=[j for j in judgments if j.project in beside and fits(j.query_id, j.doc_id)],
         gold=gold.load(workspace.gold, rules),
     )
-
-
-def _frozen(workspace: Workspace, queries: Mapping[str, Query]) -> Frozen | None:
-    if not workspace.frozen.exists():
-        return None
-    named = frozenset(workspace.frozen.read_text("utf-8").split("\n")) - {""}
-    unknown = sorted(named - queries.keys())
-    if unknown:
-        raise Unreadable(
-            f"{workspace.frozen} names queries that are not there.",
-            problems=unknown[:20],
-            mend="Restore them in the queries; or delete the file, and freeze anew.",
-        )
-    return Frozen(named)

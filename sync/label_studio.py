@@ -65,7 +65,10 @@ def post(client: "LabelStudio", path: str, content: Any) -> dict[str, Any]:
     )
     if not answer.is_success:
         raise ApiError(status_code=answer.status_code, headers=dict(answer.headers), body=answer.text)
-    return dict(answer.json())
+    try:
+        return msgspec.json.decode(answer.content, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ApiError(status_code=answer.status_code, headers=dict(answer.headers), body=answer.text) from error
 
 
 def _check(client: "LabelStudio", url: str) -> None:

@@ -115,7 +115,7 @@ def _same_key(kept: Path, key: str) -> None:
             f"The pseudonym key is not the one that the answers in {kept.parent} were read with.",
             why="Their annotators would get new names, and one person would count as two.",
             mend="Give every command and service of the workspace the same LSR_PSEUDONYM_KEY or pseudonym.key; or, to "
-            f"begin anew, delete {kept.parent} and pull again.",
+            f"begin anew, delete {kept.parent} and pull again: what was forgotten is then no longer known.",
         )
 
 

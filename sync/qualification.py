@@ -76,19 +76,20 @@ def pools(there: Mapping[Pair, Candidate], earlier: Collection[Pool], quality: Q
 
 
 def results(data: Dataset, elsewhere: Sequence[Dataset], pass_mark: float) -> dict[str, Result]:
-    """By pseudonym, everybody who answered. "Can't judge" is an answer that is not right: here it can be told.
+    """By pseudonym, everybody who answered, without programs. "Can't judge" is an answer that is not right: here it can
+    be told.
 
     elsewhere: the projects whose judgments may have made the gold: who voted on a pair there is not measured by it.
     """
-    makers = {maker for other in elsewhere for maker in makers_of(other.judgments, other.pools)}
-    given = answers(data.judgments, data.pools, data.gold, data.rules, makers)
+    makers = {maker for other in elsewhere for maker in makers_of(other.by_people, other.pools)}
+    given = answers(data.by_people, data.pools, data.gold, data.rules, makers)
     asked = {pair: expected for pair, expected in _asked(data).items() if expected}
     excused = _excused(makers, data)
     found = {}
-    for who in sorted({j.annotator for j in data.judgments if j.annotator}):
+    for who in sorted({j.annotator for j in data.by_people if j.annotator}):
         wanted = {pair: expected for pair, expected in asked.items() if (who, *pair) not in excused}
         own = {(a.query_id, a.doc_id): a for a in given if a.annotator == who}
-        doubts = {(j.query_id, j.doc_id) for j in data.judgments if j.annotator == who and j.value == CANT_JUDGE}
+        doubts = {(j.query_id, j.doc_id) for j in data.by_people if j.annotator == who and j.value == CANT_JUDGE}
         through = [pair for pair in wanted if pair in own or pair in doubts]
         right = [pair for pair in through if pair in own and own[pair].right]
         measured, missed = accuracy(len(right), len(through)), [pair for pair in through if pair not in right]

@@ -56,7 +56,7 @@ def precision(data: Dataset) -> dict[str, Precision]:
     """Of positives, of negatives, and of the negatives that were mined; nothing where nothing was judged again."""
     if not data.rechecked:
         return {}
-    there, said = exported(data), _independent(data.rechecked, data.judgments)
+    there, said = exported(data), _independent(data.rechecked, [*data.judgments, *data.verdicts])
     mined = [pair for pair, c in data.candidates.items() if c.role == "hard_negative"]
     parts: Mapping[str, Iterable[Pair]] = {
         "positives": [pair for pair, side in there.items() if side == "positive"],

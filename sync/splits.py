@@ -6,10 +6,12 @@ the same as one that does, is in no row of dev or train; one of dev in none of t
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from label_configs.errors import Unreadable
 from label_configs.records import Item, Pool, Query
 from store.settings import Splits
 
@@ -23,6 +25,24 @@ class Frozen(NamedTuple):
     """An evaluation split that stays as it is: the query_ids that are in it, and no others ever."""
 
     test: frozenset[str]
+
+
+def frozen(path: Path, queries: Set[str]) -> Frozen | None:
+    """The split that a file keeps as it is, a query_id a line; None where there is none.
+
+    Raises Unreadable where it names other queries than there are.
+    """
+    if not path.exists():
+        return None
+    named = frozenset(path.read_text("utf-8").split("\n")) - {""}
+    unknown = sorted(named - queries)
+    if unknown:
+        raise Unreadable(
+            f"{path} names queries that are not there.",
+            problems=unknown[:20],
+            mend="Restore them in the queries; or delete the file, and freeze anew.",
+        )
+    return Frozen(named)
 
 
 def split(query: Query, shares: Splits, frozen: Frozen | None = None) -> Split:

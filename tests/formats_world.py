@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pyarrow.parquet as pq
-from media_world import moment, with_export
+from media_world import moment
 from PIL import Image
 from sync_world import grade, make_workspace
 
@@ -102,11 +102,6 @@ def said() -> Iterator[Judgment]:
                 reasons = WHY.get(doc_id, ())
                 yield grade(query_id, doc_id, value, f"a{who}", flags=flags, reasons=reasons)
                 yield moment(query_id, doc_id, f"a{who}", *((4.0, 8.0) if value in "23" else (None, None)))
-
-
-def world(name: str, root: Path, **export: Any) -> Dataset:
-    """Everything, in the medium that a format holds."""
-    return with_export(everything(root, MEDIUM.get(name, "image")), **export)
 
 
 # what files say

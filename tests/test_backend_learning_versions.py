@@ -216,6 +216,14 @@ def test_answers_of_other_rules_do_not_teach(small: Small) -> None:
     assert teach(small.workspace, PROJECT) is None
 
 
+def test_answers_of_models_do_not_teach(small: Small) -> None:
+    names = sorted({j.annotator for j in small.table.current()})
+    assert teach(small.workspace, PROJECT) is not None
+    with small.workspace.settings_path.open("a") as settings:
+        settings.write(f"[consensus]\nmodels = {names}\n")
+    assert teach(Workspace(small.workspace.root), PROJECT) is None
+
+
 @pytest.mark.parametrize("name", ["query.npy", "item.npy", "about.json"])
 @pytest.mark.parametrize("damage", ["gone", "cut", "other", "pickle"])
 def test_damaged_files_are_a_sentence_and_rank_as_if_nobody_had_judged(

@@ -138,6 +138,15 @@ def test_a_missing_workspace_is_a_sentence(run: Run, tmp_path: Path, command: st
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_limit_of_the_disk_is_a_sentence_and_leaves_no_half_data_set(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", candidates="text")
+    limited = f"ulimit -f 1; exec {PROGRAM} export -w {workspace.root} --formats judgments"
+    done = subprocess.run(["/bin/bash", "-c", limited], text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "File too large.\nMend: Make room there" in done.stderr
+    assert not (workspace.exports / "judgments").exists()
+
+
 def test_an_unknown_project_lists_those_there_are(run: Run, tmp_path: Path) -> None:
     code, _, err = run("report", "-w", make_workspace(tmp_path).root, "-p", "other")
     assert code == 1
@@ -412,7 +421,7 @@ def test_init_push_pull_sync_and_verify_from_the_command_line(
     assert (
         second == f"version {json.loads((bucket / 'latest.json').read_text())['version']} in {bucket}: 0 bytes written"
     )
-    assert run("verify", bucket)[1].startswith("6 parts of 1 versions are as they were written")
+    assert run("verify", bucket)[1].startswith("7 parts of 1 versions are as they were written")
     (root / "pseudonym.key").write_text("another key\n")
     code, _, err = run("sync", *live, "--to", bucket)
     assert code == 1

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
-from formats_world import READERS, UNJUDGED, UNTRAINED, VOTES, WHY, Seen, world
+from formats_world import MEDIUM, READERS, UNJUDGED, UNTRAINED, VOTES, WHY, Seen, everything
+from media_world import with_export
 from sync_world import RULES
 
 from label_configs.records import Item, Query
 from store.media import Media
+from sync.dataset import Dataset
 from sync.formats import FORMATS, write
 
 JUDGED = {(q, d) for q, of in VOTES.items() for d in of}
@@ -55,22 +59,35 @@ NEEDS_A_POSITIVE = {
     "dissonance",
 }
 """Their rows are made of a positive, or of two grades that differ: a query that nothing matches has none."""
+Worlds = Callable[[str], Dataset]
+Written = Callable[[str], Path]
 Held = Callable[[str], list[Seen]]
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
-    """What a format's files say of the world's pairs; each is written once."""
-    found: dict[str, list[Seen]] = {}
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """The world of a format; those of one medium share it."""
+    found = {medium: everything(tmp_path_factory.mktemp(medium), medium) for medium in ("image", *MEDIUM.values())}
+    return lambda name: found[MEDIUM.get(name, "image")]
 
-    def read(name: str) -> list[Seen]:
-        if name not in found:
-            root = tmp_path_factory.mktemp(name)
-            FORMATS[name].write(world(name, root / "world"), root / "out")
-            found[name] = list(READERS[name](root / "out"))
-        return found[name]
 
-    return read
+@pytest.fixture(scope="module")
+def written(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The folder of a format, with its card; each is written once."""
+
+    @cache
+    def made(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name) / "out"
+        write(name, worlds(name), folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def held(written: Written) -> Held:
+    """What a format's files say of the world's pairs."""
+    return cache(lambda name: list(READERS[name](written(name))))
 
 
 def test_every_format_is_asked() -> None:
@@ -153,9 +170,9 @@ def test_reasons_travel(held: Held, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"trec", "beir", "mteb"}))
-def test_every_row_says_under_which_rules_it_was_judged(tmp_path: Path, name: str) -> None:
-    FORMATS[name].write(world(name, tmp_path / "world", media="reference"), tmp_path / "out")
-    contents = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+def test_every_row_says_under_which_rules_it_was_judged(written: Written, name: str) -> None:
+    files = [path for path in written(name).rglob("*") if path.is_file() and path.name != "README.md"]
+    contents = [path.read_bytes() for path in files]
     assert any(RULES.hash.encode() in content for content in contents)
 
 
@@ -163,15 +180,13 @@ def test_every_row_says_under_which_rules_it_was_judged(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"flagembedding"}))
-def test_licences_and_attributions_go_with_every_format(tmp_path: Path, name: str) -> None:
-    data = world(name, tmp_path / "world")
-    write(name, data, tmp_path / "out")
-    assert "license: cc-by-4.0" in (tmp_path / "out" / "README.md").read_text("utf-8")
-    with (tmp_path / "out" / "ATTRIBUTION.tsv").open(encoding="utf-8", newline="") as file:
+def test_licences_and_attributions_go_with_every_format(written: Written, held: Held, name: str) -> None:
+    assert "license: cc-by-4.0" in (written(name) / "README.md").read_text("utf-8")
+    with (written(name) / "ATTRIBUTION.tsv").open(encoding="utf-8", newline="") as file:
         credit = {row["doc_id"]: (row["licence"], row["attribution"]) for row in csv.DictReader(file, delimiter="\t")}
     assert credit["strong"] == ("CC-BY-4.0", "who made strong")
     assert ("unjudged" in credit) == FORMATS[name].whole
-    assert {s.doc_id for s in READERS[name](tmp_path / "out") if s.doc_id} <= credit.keys()
+    assert {s.doc_id for s in held(name) if s.doc_id} <= credit.keys()
 
 
 BESIDE = ("openclip-csv", "karpathy", "interleaved", "clip-text", "moments", "grounding", "dissonance", "vlm2vec")
@@ -180,9 +195,9 @@ BESIDE = ("openclip-csv", "karpathy", "interleaved", "clip-text", "moments", "gr
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_a_medium_is_read_and_hashed_once_however_many_rows_show_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    worlds: Worlds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    data = world(name, tmp_path / "world")
+    data = replace(worlds(name))  # nothing of it is known yet
     assert data.twins == {}  # which looks for copies among files of one size
     reads: Counter[str] = Counter()
     read = Media.read
@@ -198,8 +213,10 @@ def test_a_medium_is_read_and_hashed_once_however_many_rows_show_it(
 
 
 @pytest.mark.parametrize("name", [*BESIDE, "pairs", "triplets", "mteb", "tevatron", "colpali"])
-def test_by_reference_the_corpus_own_uris_stand_there_and_nothing_is_copied(tmp_path: Path, name: str) -> None:
-    data = world(name, tmp_path / "world", media="reference")
+def test_by_reference_the_corpus_own_uris_stand_there_and_nothing_is_copied(
+    worlds: Worlds, tmp_path: Path, name: str
+) -> None:
+    data = with_export(worlds(name), media="reference")
     FORMATS[name].write(data, tmp_path / "out")
     assert not (tmp_path / "out" / "media").exists()
     uri = data.items["figurative" if name == "dissonance" else "strong"].uri.rpartition("/")[2].encode()
@@ -213,11 +230,12 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 pa.set_cpu_count(int(sys.argv[2])); pa.set_io_thread_count(int(sys.argv[2]))
-from formats_world import world
+from formats_world import MEDIUM, everything
 from sync.formats import FORMATS, write
 root = Path(sys.argv[1])
+worlds = {medium: everything(root / medium, medium) for medium in ("image", *MEDIUM.values())}
 for name in FORMATS:
-    write(name, world(name, root / "worlds" / name), root / "out" / name)
+    write(name, worlds[MEDIUM.get(name, "image")], root / "out" / name)
 """
 
 

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from webdataset import WebDataset
 from label_configs.records import Candidate, Judgment, Modality, Pool, Query, ScoredDoc
 from store.taking import SOURCES, take
 from sync.dataset import Dataset, load
-from sync.formats import FORMATS
+from sync.formats import FORMATS, write
 
 IDS: Sequence[str] = (
     "plain",
@@ -81,11 +82,10 @@ TEXTS: Sequence[str] = (
 )
 
 
-def nasty(name: str, root: Path) -> Dataset:
+def nasty(root: Path, medium: Modality) -> Dataset:
     """Queries with these ids and texts, each with a positive, a negative and a middling item whose ids are theirs too;
     their media have one name in folders of their own.
     """
-    medium: Modality = MEDIUM.get(name, "image")
     data = load(make_workspace(root, settings="[splits]\ndev = 0\ntest = 0\n"), "main")
     texts = {id_: f"{n} {TEXTS[n % len(TEXTS)]}" for n, id_ in enumerate(IDS)}
     items = {id_: replace(item(root, id_, medium), text=f"{texts[id_]} of it") for id_ in IDS}
@@ -111,10 +111,7 @@ def nasty(name: str, root: Path) -> Dataset:
         for q, *docs in triples
         for doc_id, value in zip(docs, (3, 0, 1), strict=True)
         for who in ("ada", "bob")
-        for one in (
-            grade(q, doc_id, value, who, flags=("figurative",) if name == "dissonance" else ()),
-            *marks(q, doc_id, value, who),
-        )
+        for one in (grade(q, doc_id, value, who), *marks(q, doc_id, value, who))
     ]
     return replace(
         data,
@@ -131,11 +128,28 @@ def marks(query_id: str, doc_id: str, value: int, who: str) -> Iterator[Judgment
         yield moment(query_id, doc_id, who, 2.0, 4.0)
 
 
+Written = Callable[[str], tuple[Dataset, Path]]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The world of a format, and the folder that it was written into, once; those of one medium share the world."""
+    worlds = {medium: nasty(tmp_path_factory.mktemp(medium), medium) for medium in ("image", *MEDIUM.values())}
+
+    @cache
+    def made(name: str) -> tuple[Dataset, Path]:
+        data, folder = worlds[MEDIUM.get(name, "image")], tmp_path_factory.mktemp(name) / "out"
+        if name == "dissonance":
+            data = replace(data, judgments=[replace(j, flags=("figurative",)) for j in data.judgments])
+        write(name, data, folder)
+        return data, folder
+
+    return made
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_id_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
-    data = nasty(name, tmp_path / "world")
-    FORMATS[name].write(data, tmp_path / "out")
-    seen = list(READERS[name](tmp_path / "out"))
+def test_every_id_comes_back_as_it_was(written: Written, name: str) -> None:
+    seen = list(READERS[name](written(name)[1]))
     assert {s.query_id for s in seen} == set(IDS)
     positives = {(s.query_id, s.doc_id) for s in seen if s.role == "positive" or s.grade == 3}
     if name != "preferences":
@@ -157,12 +171,6 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
 
-def written(name: str, tmp_path: Path) -> tuple[Dataset, Path]:
-    data = nasty(name, tmp_path / "world")
-    FORMATS[name].write(data, tmp_path / "out")
-    return data, tmp_path / "out"
-
-
 def hub(kind: str, path: Path) -> Any:
     from datasets import load_dataset
 
@@ -177,11 +185,11 @@ def asked(data: Dataset) -> list[str]:
     return sorted(query.text for query in data.queries.values())
 
 
-def test_ir_measures_and_pytrec_eval_read_every_id(tmp_path: Path) -> None:
+def test_ir_measures_and_pytrec_eval_read_every_id(written: Written) -> None:
     import ir_measures
     import pytrec_eval
 
-    data, out = written("trec", tmp_path)
+    data, out = written("trec")
     ids = written_ids(out)
     read = {(ids.get(q, q), ids.get(d, d)): r for q, d, r, *_ in ir_measures.read_trec_qrels(str(out / "qrels.txt"))}
     assert read == {(q, d): g for q, d, g in data.qrels}
@@ -192,20 +200,20 @@ def test_ir_measures_and_pytrec_eval_read_every_id(tmp_path: Path) -> None:
 
 
 @OPEN
-def test_beirs_loader_reads_every_id_and_text(tmp_path: Path) -> None:
+def test_beirs_loader_reads_every_id_and_text(written: Written) -> None:
     from beir.datasets.data_loader import GenericDataLoader
 
-    data, out = written("beir", tmp_path)
+    data, out = written("beir")
     corpus, queries, qrels = GenericDataLoader(str(out)).load("train")
     assert {d: of["text"] for d, of in corpus.items()} == {d: i.text for d, i in data.items.items()}
     assert queries == {q: query.text for q, query in data.queries.items()}
     assert {(q, d): g for q, of in qrels.items() for d, g in of.items()} == {(q, d): g for q, d, g in data.qrels}
 
 
-def test_mtebs_loader_reads_every_id_and_text(tmp_path: Path) -> None:
+def test_mtebs_loader_reads_every_id_and_text(written: Written) -> None:
     from mteb.abstasks.retrieval_dataset_loaders import RetrievalDatasetLoader
 
-    data, out = written("mteb", tmp_path)
+    data, out = written("mteb")
     loaded = RetrievalDatasetLoader(str(out), None, split="train", config="default").load()  # type: ignore[arg-type]
     assert dict(zip(loaded["queries"]["id"], loaded["queries"]["text"], strict=True)) == {
         q: query.text for q, query in data.queries.items()
@@ -228,32 +236,32 @@ LINES = {"colpali": "query", "flagembedding": "query", "grounding": "query", "di
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_datasets_reads_every_text_of_a_table(tmp_path: Path, name: str) -> None:
-    data, out = written(name, tmp_path)
+def test_datasets_reads_every_text_of_a_table(written: Written, name: str) -> None:
+    data, out = written(name)
     texts = set(hub("parquet", out / "train.parquet")[TABLES[name]])
     assert sorted(texts) == sorted(map(one_line, asked(data)) if name == "clip-text" else asked(data))
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_datasets_reads_every_text_of_lines(tmp_path: Path, name: str) -> None:
-    data, out = written(name, tmp_path)
+def test_datasets_reads_every_text_of_lines(written: Written, name: str) -> None:
+    data, out = written(name)
     rows = hub("json", out / "train" / "train.jsonl" if name == "flagembedding" else out / "train.jsonl")
     texts = {query["text"] if isinstance(query, dict) else query for query in rows[LINES[name]]}
     assert sorted(texts) == sorted(map(one_line, asked(data)) if name == "moments" else asked(data))
 
 
-def test_charades_lines_part_into_film_and_sentence(tmp_path: Path) -> None:
-    _, out = written("moments", tmp_path)
+def test_charades_lines_part_into_film_and_sentence(written: Written) -> None:
+    _, out = written("moments")
     read = [line.split("##") for line in (out / "train.charades.txt").read_text("utf-8").split("\n")[:-1]]
     assert {len(parts) for parts in read} == {2}
     ids = written_ids(out)
     assert {ids.get(head.split()[0], head.split()[0]) for head, _ in read} == set(IDS)
 
 
-def test_open_clip_reads_every_title_with_its_own_picture(tmp_path: Path) -> None:
+def test_open_clip_reads_every_title_with_its_own_picture(written: Written) -> None:
     from open_clip_train.data import CsvDataset
 
-    data, out = written("openclip-csv", tmp_path)
+    data, out = written("openclip-csv")
     with chdir(out):
         read = CsvDataset("train.tsv", lambda p: p.getpixel((0, 0))[0], "filepath", "title", tokenizer=lambda t: t)
         pairs = sorted((title.strip(), red) for red, title in (read[n] for n in range(len(read))))
@@ -263,28 +271,28 @@ def test_open_clip_reads_every_title_with_its_own_picture(tmp_path: Path) -> Non
 
 @OPEN
 @pytest.mark.parametrize(("name", "text"), [("openclip-wds", "txt"), ("wds-negatives", "query.txt")])
-def test_webdataset_and_datasets_read_every_text_of_shards(tmp_path: Path, name: str, text: str) -> None:
-    data, out = written(name, tmp_path)
+def test_webdataset_and_datasets_read_every_text_of_shards(written: Written, name: str, text: str) -> None:
+    data, out = written(name)
     wanted = sorted(map(one_line, asked(data)) if name == "openclip-wds" else asked(data))
     read = WebDataset(str(out / "train" / "00000.tar"), shardshuffle=False)
     assert sorted(sample[text].decode() for sample in read) == wanted
     assert sorted(hub("webdataset", out / "train" / "00000.tar")[text]) == wanted
 
 
-def test_slots_are_as_many_as_pictures_whatever_a_text_says(tmp_path: Path) -> None:
-    _, out = written("interleaved", tmp_path)
+def test_slots_are_as_many_as_pictures_whatever_a_text_says(written: Written) -> None:
+    _, out = written("interleaved")
     for group in lines(out / "train.jsonl"):
         assert group["text"].count("<image>") == len(group["images"]) == group["text"].count("<|endofchunk|>")
-    _, out = written("vlm2vec", tmp_path / "other")
+    _, out = written("vlm2vec")
     for row in hub("parquet", out / "train.parquet"):
         assert "<|image_1|>" not in row["qry"]
         assert row["pos_text"].count("<|image_1|>") == 1
 
 
-def test_scikit_learn_and_the_map_of_ids_give_every_query_its_grades(tmp_path: Path) -> None:
+def test_scikit_learn_and_the_map_of_ids_give_every_query_its_grades(written: Written) -> None:
     from sklearn.datasets import load_svmlight_file
 
-    _, out = written("svmlight", tmp_path)
+    _, out = written("svmlight")
     _, grades, qids = load_svmlight_file(str(out / "train.txt"), query_id=True)
     ids = written_ids(out)
     assert Counter(ids[str(n)] for n in qids.astype(int)) == dict.fromkeys(IDS, 3)
@@ -292,17 +300,19 @@ def test_scikit_learn_and_the_map_of_ids_give_every_query_its_grades(tmp_path: P
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_nothing_is_written_outside_the_folder_or_under_a_name_that_a_path_gave(tmp_path: Path, name: str) -> None:
-    data, out = written(name, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} <= {"world", "out", "cache"}
+def test_nothing_is_written_outside_the_folder_or_under_a_name_that_a_path_gave(
+    written: Written, tmp_path: Path, name: str
+) -> None:
+    data, out = written(name)
+    assert list(out.parent.iterdir()) == [out]
     media = list((out / "media").iterdir()) if (out / "media").exists() else []
     assert all(re.fullmatch(r"[0-9a-f]{32}\.(png|mp4)", path.name) for path in media)
     assert len(media) in (0, len(data.items))
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_every_id_comes_back_into_a_workspace(tmp_path: Path, source: str) -> None:
-    data, out = written(source, tmp_path)
+def test_every_id_comes_back_into_a_workspace(written: Written, tmp_path: Path, source: str) -> None:
+    data, out = written(source)
     workspace = make_workspace(tmp_path / "fresh", labelled=False)
     for path, ids in ((workspace.corpus, data.items), (workspace.queries, data.queries)):
         path.write_bytes(b"".join(msgspec.json.encode({"_id": id_, "text": "x"}) + b"\n" for id_ in ids))

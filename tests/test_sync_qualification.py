@@ -192,6 +192,15 @@ def test_who_made_the_gold_elsewhere_is_not_measured_by_it(tmp_path: Path) -> No
     assert results(by_hand)["ada"] == (3, 3, 3, "passed")
 
 
+def test_models_neither_pass_nor_excuse_anybody(tmp_path: Path) -> None:
+    workspace = asked(tmp_path, "consensus")
+    with workspace.settings_path.open("a") as settings:
+        settings.write('[consensus]\nmodels = ["ada", "model"]\n')
+    for who in ("model", "new"):
+        answer(Workspace(workspace.root), who, d1=3, d3=0, d2=1)
+    assert results(Workspace(workspace.root)) == {"new": (3, 3, 3, "passed")}
+
+
 def test_the_tasks_of_a_qualification_are_no_part_of_the_main_project(tmp_path: Path) -> None:
     workspace = asked(tmp_path)
     answer(workspace, "good", d1=0, d3=3, d2=3)

@@ -142,6 +142,8 @@ def test_who_made_the_data_does_not_say_how_right_they_are(tmp_path: Path) -> No
     found = precision(data)["positives"]
     assert found["judged"] == 1
     assert found["own"] <= found["waiting"]
+    decided = replace(data, verdicts=[grade("q1", "d2", 3, "eve")])
+    assert precision(decided)["positives"]["judged"] == 0
 
 
 def test_cant_judge_is_not_right_and_of_several_answers_the_latest_counts(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def test_a_dry_run_names_what_would_differ(
             cli.main()
     *lines, said = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["+ trec/README.md", "+ trec/qrels.txt", "+ trec/run.txt"]
-    assert lines[3].endswith("bytes would be written")
+    assert lines[3].startswith("kept from training: 2 of train: ")
+    assert lines[4].endswith("bytes would be written")
     read = json.loads(said)
     assert read["published"]["difference"] == {
         "added": ["trec/README.md", "trec/qrels.txt", "trec/run.txt"],
@@ -102,7 +103,8 @@ def test_a_dry_run_names_what_would_differ(
         "removed": [],
     }
     assert read["pulled"] is None
-    assert f"version {read['published']['version']} in" in lines[3]
+    assert read["leaks"] == {"train": 2}
+    assert f"version {read['published']['version']} in" in lines[4]
 
 
 def test_one_sync_of_a_workspace_runs_at_a_time(tmp_path: Path) -> None:
@@ -196,22 +198,25 @@ def test_a_version_does_not_change_with_the_order_of_pulls(tmp_path: Path) -> No
     assert versions[0] == versions[1]
 
 
-def test_what_judges_decided_is_pulled_with_the_answers_that_they_decide_on(
+def test_the_answers_of_every_project_that_has_a_part_in_the_data_are_pulled_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = make_workspace(tmp_path / "w", candidates="text", labelled=False)
     with workspace.settings_path.open("a") as settings:
         settings.write('[projects.judges]\nid = 8\npurpose = "adjudication"\nadjudicates = "main"\n')
-        settings.write("[projects.other]\nid = 9\n")
+        settings.write('[projects.recheck]\nid = 9\npurpose = "recheck"\nrechecks = "main"\n')
+        settings.write('[projects.pairs]\nid = 10\n[consensus]\nmethod = "fused"\nbeside = ["pairs"]\n')
+        settings.write("[projects.other]\nid = 11\n")
     world = World()
     world.annotate(world.add("q1"), "310")
     with serving(world) as url:
         monkeypatch.setenv("LABEL_STUDIO_URL", url)
         monkeypatch.setenv("LABEL_STUDIO_API_KEY", "a legacy token")
         done = syncing.sync(Workspace(workspace.root), Wanted("main", str(tmp_path / "b"), ["trec"]))
-    assert done.pulled == Pulled(new=2)
-    pulled = [project for project in (7, 8, 9) if Table(workspace.judgments / str(project)).current()]
-    assert pulled == [7, 8]
+    assert done.pulled == Pulled(new=4)
+    assert done.pulled.held == 4
+    pulled = [project for project in range(7, 12) if Table(workspace.judgments / str(project)).current()]
+    assert pulled == [7, 8, 9, 10]
 
 
 def published(workspace: Workspace, to: Path, as_of: str = "") -> syncing.Synced:

@@ -14,8 +14,7 @@ from ls_retrieval.simulation.gold import auc, measured
 from ls_retrieval.simulation.labelled import Labelled
 from store.settings import Export
 from sync import evaluation
-from sync.bias import corrected, position, seen
-from sync.bias.position import Reader
+from sync.bias import corrected, position, readers, seen
 from sync.consensus import consensus
 from sync.formats.samples import samples
 
@@ -62,10 +61,8 @@ def bias_meter(of: Labelled) -> Figures:
     scores = dict(_by_encoder(of))
     blind = judge(of.world, screens(of.pools, WHOLE), of.people, of.rules, of.random(4), SLOPE)
     learned = consensus(blind, of.rules)
-    readers = {
-        name: Reader(learned.bias[name], learned.spread[name], learned.slip.get(name, 0.0)) for name in learned.bias
-    }
-    found = position(seen(blind, of.rules, scores), of.rules, readers)
+    known = readers(learned)
+    found = position(seen(blind, of.rules, scores), of.rules, known)
     slope, middle = (found["slope"], found["middle"]) if found else (0.0, 0.0)
     ordered = screens([_best_first(pool, scores) for pool in of.pools], WHOLE)
     plain, leaning = (
@@ -73,7 +70,7 @@ def bias_meter(of: Labelled) -> Figures:
         for one in (0.0, SLOPE)
     )
     true, biased, mended = (
-        _ndcg(scores, corrected(votes, of.rules, readers, by, middle), of)
+        _ndcg(scores, corrected(votes, of.rules, known, by, middle), of)
         for votes, by in ((plain, 0.0), (leaning, 0.0), (leaning, slope))
     )
     return {

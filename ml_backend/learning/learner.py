@@ -188,10 +188,13 @@ def _judges(workspace: Workspace, project: int) -> list[int]:
 
 
 def _read(workspace: Workspace, projects: Sequence[int], rules: Rules) -> list[Judgment]:
-    """The judgments of some projects under the present rules, and those that a mapping brings under them."""
-    declared = workspace.settings.mappings
+    """The judgments of some projects under the present rules, and those that a mapping brings under them; without those
+    of models.
+    """
+    declared, models = workspace.settings.mappings, workspace.settings.consensus.models
+    under = {rules.hash, *declared}
     current = (j for project in projects for j in Table(workspace.judgments / str(project)).current())
-    known = [j for j in current if j.rules_hash == rules.hash or j.rules_hash in declared]
+    known = [j for j in current if j.rules_hash in under and j.annotator not in models]
     return mappings.bring(known, rules, declared, workspace.rules_of)[0]
 
 

@@ -3,7 +3,7 @@
 What teaches: grades (of an annotator the last word, of several their mean, and for the calibration their median), and,
 for pairs without a grade, their mean place in rankings, preferences and choices. Where a judge decided, that grade
 alone counts. What does not: answers submitted as they were prefilled, rankings whose order nobody confirmed, "can't
-judge", flags and moments, and answers of other rules without a mapping.
+judge", flags and moments, answers of other rules without a mapping, and those of the models that `[consensus]` names.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -19,6 +19,8 @@ from store.taking.rows import Entries, Row
 
 _COLUMNS = ("query_id", "positive_id", "anchor", "query", "positive")
 _IDS = ".ids.jsonl"
+_CREDITS = "ATTRIBUTION.tsv"
+"""Beside the rows of a data set of ours: whose its media are."""
 
 
 def read(path: Path, queries: Mapping[str, Query], items: Mapping[str, Item]) -> Entries:
@@ -74,7 +76,8 @@ def _files(path: Path) -> list[Path]:
     beside = path.with_name(f"{path.stem}{_IDS}")
     there = sorted(path.iterdir()) if path.is_dir() else [path, *([beside] if beside.exists() else [])]
     named = {file.name.removesuffix(_IDS) for file in there if file.name.endswith(_IDS)}
-    found = [f for f in there if f.suffix in _READERS and (f.name.endswith(_IDS) or f.stem not in named)]
+    rows = [f for f in there if f.suffix in _READERS and f.name != _CREDITS]
+    found = [f for f in rows if f.name.endswith(_IDS) or f.stem not in named]
     if not found:
         raise Unreadable(f"{path} holds no triplets.", mend=f"Give a file or a folder of {', '.join(_READERS)}.")
     return found

@@ -2,7 +2,7 @@
 
 from sync.bias.anchoring import Anchoring, anchoring
 from sync.bias.pace import Pace, pace
-from sync.bias.position import Position, corrected, position
+from sync.bias.position import Position, corrected, position, readers
 from sync.bias.priming import Priming, priming
 from sync.bias.seen import Seen, seen
 from sync.bias.sides import Sides, sides
@@ -19,6 +19,7 @@ __all__ = [
     "pace",
     "position",
     "priming",
+    "readers",
     "seen",
     "sides",
 ]

@@ -16,6 +16,7 @@ import numpy as np
 from label_configs.records import Relevance
 from label_configs.rules import Rules
 from sync.bias.seen import BANDS, Floats, Seen
+from sync.consensus import Consensus
 
 _GRID = np.round(np.linspace(-0.5, 0.5, 51), 3)
 _ROUNDS = 25
@@ -58,6 +59,11 @@ class Reader(NamedTuple):
     bias: float
     spread: float
     slip: float = 0.0
+
+
+def readers(learned: Consensus) -> dict[str, Reader]:
+    """Those of whom the consensus knows it."""
+    return {who: Reader(bias, learned.spread[who], learned.slip.get(who, 0.0)) for who, bias in learned.bias.items()}
 
 
 def position(of: Seen, rules: Rules, readers: Mapping[str, Reader]) -> Position | None:

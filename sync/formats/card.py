@@ -22,7 +22,7 @@ def write(data: Dataset, folder: Path, *, whole: bool) -> None:
     """
     import jinja2
 
-    shown = {j.doc_id for j in data.judgments} | {j.other_doc_id for j in data.judgments}
+    shown = {doc_id for j in (*data.spoken, *data.beside) for doc_id in (j.doc_id, j.other_doc_id)}
     items = [item for item in data.items.values() if whole or item.doc_id in shown]
     template = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 -- Markdown
     text = (resources.files("sync.formats") / "card.md").read_text("utf-8")
@@ -36,7 +36,7 @@ def write(data: Dataset, folder: Path, *, whole: bool) -> None:
 def _about(data: Dataset, items: Sequence[Item], configs: Sequence[Mapping[str, object]]) -> dict[str, object]:
     relevance = data.consensus.relevance
     grades = Counter(r.grade for r in relevance)
-    judged = {(j.query_id, j.doc_id) for j in data.judgments}
+    judged = {(j.query_id, j.doc_id) for j in (*data.spoken, *data.beside)}
     asked = Counter(data.split(query_id) for query_id in {query_id for query_id, _ in judged})
     licences = _licences(items)
     return {

@@ -9,7 +9,6 @@ import numpy as np
 from label_configs.records import Judgment, Qrel
 from sync import bias, completeness, evaluation
 from sync.agreement import Agreement, agreement
-from sync.bias.position import Reader
 from sync.dataset import Dataset
 from sync.present import assisted
 from sync.report import hard, people
@@ -106,7 +105,7 @@ def report(data: Dataset) -> Report:
 
 def corrected(data: Dataset) -> list[tuple[Qrel, float, float]]:
     """Every graded pair with its expected grade as it was given, and as if shown in the middle of the screen."""
-    of, readers, found = _seen(data), _readers(data), _position(data)
+    of, readers, found = _seen(data), bias.readers(data.consensus), _position(data)
     slope, middle = (found["applied"], found["middle"]) if found else (0.0, 0.0)
     before, after = (bias.corrected(of, data.rules, readers, one, middle) for one in (0.0, slope))
     values = np.array(data.rules.values, dtype=float)
@@ -144,20 +143,13 @@ def _assisted(data: Dataset) -> frozenset[str]:
 
 def _position(data: Dataset) -> bias.Position | None:
     """None of fewer answers than `_FEW`: a screen or two show the order of their items alone."""
-    found = bias.position(_seen(data), data.rules, _readers(data))
+    found = bias.position(_seen(data), data.rules, bias.readers(data.consensus))
     return found if found and sum(place["answers"] for place in found["places"]) >= _FEW else None
 
 
 def _seen(data: Dataset) -> bias.Seen:
     scores = {pair: c.score for pair, c in data.candidates.items()}
     return bias.seen(data.by_people, data.rules, scores, _assisted(data))
-
-
-def _readers(data: Dataset) -> dict[str, Reader]:
-    learned = data.consensus
-    return {
-        name: Reader(learned.bias[name], learned.spread[name], learned.slip.get(name, 0.0)) for name in learned.bias
-    }
 
 
 def _together(data: Dataset, given: Sequence[Judgment]) -> list[list[float]]:

@@ -24,7 +24,6 @@ class Summary(TypedDict):
     found positive, mined_negative those confirmed negative. coverage: share of the pools' candidates that were judged.
     false_negative_bound: at most so many of the items that were not shown are relevant, by the audit, at 95 %.
     leaks: by split, judged pairs left out of its rows because the item answers a query of a later split.
-    mapped: judgments of earlier rules, and how their grades were read.
     unsure: negatives that stay out of training since the consensus is not sure enough. precision: of what is exported,
     by a sample that was judged once more. mapped: judgments of earlier rules, and how their grades were read.
     """

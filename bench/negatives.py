@@ -25,7 +25,7 @@ from ml_backend import index
 from ml_backend.negatives.mining import mine
 from store.settings import IndexSettings, Negatives
 
-SIZES = {"tiny": (40, 3_000, 32, 1), "small": (500, 20_000, 512, 7), "full": (2_000, 100_000, 512, 5)}
+SIZES = {"tiny": (40, 3_000, 32, 1), "small": (1_000, 100_000, 512, 3), "full": (2_000, 100_000, 512, 5)}
 RULE = Negatives(range_max=40, num_negatives=10, relative_margin=0.05)
 AT, _BLOCK = 40, 1_024
 OURS, PRODUCT, KEPT, PEERS = "exact", "bare product", "kept index", ("peer by faiss", "peer by torch")
@@ -167,10 +167,7 @@ def measure(size: str) -> Claim:
         contestants: dict[str, Callable[[], object]] = {PRODUCT: partial(product, world), **miners}
         contestants[KEPT] = partial(ours, world, near.nearest)
         taken = side_by_side.alternating(contestants, times)
-        grown = {
-            name: memory(folder, name) if size == "tiny" else side_by_side.alone(memory, folder, name)
-            for name in miners
-        }
+        grown = {name: apart(size, folder, name) for name in miners}
         found = recall(world, near)
     rows: list[Row] = [
         {

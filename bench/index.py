@@ -2,9 +2,11 @@
 
     python bench/index.py [--full] [--json FILE]     100,000 vectors of 512 numbers; full: 1,000,000, 6 GB of disk
 
-Each kind is tuned on queries of its own and measured on others. Medians; CPU time beside wall time.
+Each kind is tuned on queries of its own and measured on others. The ratio is that of p95 on the clock, of queries that
+all ways answer in turn; CPU time stands beside it.
 """
 
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -138,15 +140,18 @@ def claim(size: int, rows: list[dict[str, Any]]) -> Claim:
     """P3, by the kind that `auto` takes first."""
     found = {row["what"]: row for row in rows}
     ours, scanned = found[BEST], found[PEER]
-    ratio = scanned["one_cpu_p95"] / ours["one_cpu_p95"]
+    ratio, by_cpu = (scanned[name] / max(ours[name], 1e-3) for name in ("one_p95", "one_cpu_p95"))
     met = ratio >= 15 and ours["recall_cross"] >= 0.98 and ours["recall_own"] >= 0.98 and ours["open_ms"] < 1000
     aim = "p95 ≤ 1/15 of the exact scan's at recall@50 ≥ 0.98, for cross-modal queries too; opened in < 1 s"
     note = f"{size:,} vectors; recall@50 {ours['recall_cross']:.3f} for cross-modal queries, {ours['recall_own']:.3f} "
-    note += f"for those of the same modality; opened in {ours['open_ms']:.0f} ms."
+    note += f"for those of the same modality; opened in {ours['open_ms']:.0f} ms. By CPU time 1/{by_cpu:.1f}."
+    if (load := os.getloadavg()[1]) > 1.5 * (os.cpu_count() or 1):
+        note += f" {load:.0f} processes wanted the {os.cpu_count()} cores: a wait for one of them counts in p95 alike, "
+        note += "and is long beside a query of the index."
     return Claim(
-        ours["one_cpu_p95"],
-        scanned["one_cpu_p95"],
-        "ms CPU, p95",
+        ours["one_p95"],
+        scanned["one_p95"],
+        "ms, p95",
         ratio,
         aim,
         met,

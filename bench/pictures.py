@@ -2,12 +2,14 @@
 
     python bench/pictures.py [--full] [--json FILE]
 
-The pictures are JPEGs of parts of two photos that scikit-learn brings, in sizes as cameras and shops have them. The
-tower is a ViT-B-32 of random weights. Both prepare one picture after the other; end to end, this program prepares a
-batch side by side.
+The pictures are JPEGs of parts of two photos that scikit-learn brings, in sizes as cameras and shops have them. Times
+are those of a ViT-B-32 of random weights; whether vectors stay the same is also asked of an EfficientNet that has
+learned ImageNet, by its answers to all 1,000 classes. Threads that have nothing to do sleep, for everybody alike: on a
+machine that others use too, waiting busily would be counted as work, and more of it for the tower alone than for both.
 """
 
 import io
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -58,13 +60,6 @@ def theirs(preprocess: Callable[[Any], Any], files: list[bytes]) -> Any:
     return torch.stack([preprocess(Image.open(io.BytesIO(file))) for file in files])
 
 
-def ours(encoder: OpenClip, files: list[bytes]) -> Any:
-    """As this program prepares them, one after the other."""
-    import torch
-
-    return torch.stack([encoder.prepared(file) for file in files])
-
-
 def looked_at(model: Any, prepare: Callable[[list[bytes]], Any], files: list[bytes]) -> Any:
     """open_clip's loop: preprocessing and tower, batch by batch."""
     import torch
@@ -74,13 +69,31 @@ def looked_at(model: Any, prepare: Callable[[list[bytes]], Any], files: list[byt
         return torch.nn.functional.normalize(torch.cat(parts), dim=-1).numpy()
 
 
-def tower(model: Any, pixels: Any) -> None:
+def tower(encoder: OpenClip, pixels: Any) -> None:
     """The tower alone, on pictures that are prepared."""
     import torch
 
     with torch.inference_mode():
         for n in range(0, len(pixels), _BATCH):
-            model.encode_image(pixels[n : n + _BATCH])
+            encoder.seen(pixels[n : n + _BATCH])
+
+
+def learned(pixels: Any) -> Any:
+    """Unit vectors of prepared pictures by weights that have learned: a score for each of ImageNet's classes."""
+    import torch
+
+    from ls_retrieval.demo import features
+
+    mean, std = (torch.tensor(models.PREPROCESS[name]).reshape(3, 1, 1) for name in ("mean", "std"))
+    weight, bias = features.classifier()
+    with torch.inference_mode():
+        seen = features.trunk()((pixels * std + mean - 0.5) / 0.5)
+        return torch.nn.functional.normalize(seen @ weight.T.float() + bias.float(), dim=-1).numpy()
+
+
+def lowest(one: Any, other: Any) -> float:
+    """The lowest cosine of unit vectors, row by row."""
+    return float((one * other).sum(axis=1).min())
 
 
 def measure(size: str) -> Claim:
@@ -97,12 +110,14 @@ def measure(size: str) -> Claim:
     model.eval()
     prepare = partial(theirs, preprocess)
     pixels = prepare(files)
-    same = float((looked_at(model, prepare, files) * encoder.encode("image", files)).sum(axis=1).min())
+    own = encoder.prepared(files)
+    same = lowest(looked_at(model, prepare, files), encoder.encode("image", files))
+    real = lowest(learned(pixels[:_BATCH]), learned(own[:_BATCH]))
     taken = side_by_side.alternating(
         {
             "open_clip's preprocessing": partial(prepare, files),
-            "preprocessing": partial(ours, encoder, files),
-            "the tower alone": partial(tower, model, pixels),
+            "preprocessing": partial(encoder.prepared, files),
+            "the tower alone": partial(tower, encoder, own),
             "open_clip, end to end": partial(looked_at, model, prepare, files),
             "end to end": partial(encoder.encode, "image", files),
         },
@@ -114,16 +129,17 @@ def measure(size: str) -> Claim:
         {"what": name, "wall s": median(all_).wall, "CPU s": median(all_).cpu, "CPU ms a picture": _each(all_, count)}
         for name, all_ in taken.items()
     ]
-    both = median(taken["the tower alone"]).cpu + median(taken["preprocessing"]).cpu
-    least = both / median(taken["the tower alone"]).cpu
+    least = 1 + 1 / side_by_side.ratio(taken["preprocessing"], taken["the tower alone"])
+    on_clock = 1 / side_by_side.ratio(taken["end to end"], taken["the tower alone"], of="wall")
     note = (
-        f"Preprocessing {faster:.2f} × faster, the lowest cosine to open_clip's vectors {same:.5f}; end to end "
-        f"{over:.2f} × the tower's CPU time. Decoding and tower share the cores: their sum is {least:.2f} × the tower."
+        f"Preprocessing {faster:.2f} × faster, the lowest cosine to open_clip's vectors {same:.5f}; by learned weights "
+        f"{real:.5f}. End to end {over:.2f} × the tower's CPU time, {on_clock:.2f} × its time on the clock. Both keep "
+        f"all cores busy, so that the limit is their sum, {least:.2f} × the tower."
     )
     aim = "preprocessing ≥ 1.8 × faster at a cosine ≥ 0.999; end to end ≤ 1.05 × the tower alone"
     ends = [median(taken[name]).cpu / count * 1000 for name in ("end to end", "open_clip, end to end")]
-    met = faster >= 1.8 and same >= 0.999 and over <= 1.05
-    limit = _each(taken["the tower alone"], count)
+    met = faster >= 1.8 and min(same, real) >= 0.999 and over <= 1.05
+    limit = _each(taken["the tower alone"], count) + _each(taken["preprocessing"], count)
     return Claim(ends[0], ends[1], "ms CPU a picture", faster, aim, met, limit=limit, note=note, rows=rows)
 
 
@@ -134,6 +150,7 @@ def _each(all_: list[side_by_side.Took], count: int) -> float:
 def main() -> None:
     """Measure and tell."""
     given = side_by_side.arguments(__doc__)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # read when torch comes in
     side_by_side.tell({"P5": measure(given.size)}, given.json)
 
 

@@ -1,5 +1,6 @@
 """Hard negatives: the rule, the sources, and the miner of sentence-transformers as the judge of both."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from ml_backend.asked import Asked
 from ml_backend.collection import Collection
 from ml_backend.encoders.base import Vectors
 from ml_backend.negatives.mining import mine
-from ml_backend.negatives.rule import in_range, pick, verdict, window
+from ml_backend.negatives.rule import in_range, pick, verdicts, window
 from ml_backend.proposers import neighbours
 from ml_backend.proposers.request import Request
 from store.settings import Negatives
@@ -47,8 +48,9 @@ def rule(**given: Any) -> Negatives:
 SCORES = {"a": 0.9, "b": 0.8, "c": 0.5, "d": 0.25, "e": -0.5}
 
 
-def eligible(given: Negatives, positive: float | None) -> str:
-    allowed = [n for n, score in enumerate(SCORES.values()) if verdict(score, positive, given) == "keep"]
+def eligible(given: Negatives, positive: float) -> str:
+    said = verdicts(list(SCORES.values()), positive, given)
+    allowed = [n for n, verdict in enumerate(said) if verdict == "keep"]
     return "".join("abcde"[n] for n in in_range(allowed, given, window(given, 1)))
 
 
@@ -66,21 +68,21 @@ def eligible(given: Negatives, positive: float | None) -> str:
         ({"relative_margin": 0.0}, 0.8, "bcde"),
         ({"relative_margin": 0.5}, 0.8, "de"),  # at most 0.4
         ({"relative_margin": 0.5}, -0.2, "e"),  # at most -0.3: a margin never lets more through
-        ({"relative_margin": 0.5, "absolute_margin": 0.5}, None, "abcde"),  # no known positive, no margin
+        ({"relative_margin": 0.5, "absolute_margin": 0.5}, math.nan, "abcde"),  # no known positive, no margin
         ({"relative_margin": 0.25, "max_score": 0.3, "min_score": 0.0}, 0.8, "d"),
         ({"range_min": 1, "absolute_margin": 0.25}, 0.8, "de"),  # counted after the margin
         ({"range_max": 2, "absolute_margin": 0.25}, 0.8, "cd"),  # as well
     ],
 )
 def test_each_parameter_lets_through_what_its_arithmetic_says(
-    options: Mapping[str, float], positive: float | None, expected: str
+    options: Mapping[str, float], positive: float, expected: str
 ) -> None:
     assert eligible(rule(**options), positive) == expected
 
 
 def test_what_only_a_margin_forbids_is_told_from_what_nobody_asked_for() -> None:
     both = rule(relative_margin=0.0, max_score=0.8, min_score=0.0)
-    assert [verdict(score, 0.5, both) for score in (0.9, 0.7, 0.5, -0.1)] == ["drop", "discard", "keep", "drop"]
+    assert verdicts([0.9, 0.7, 0.5, -0.1], 0.5, both).tolist() == ["drop", "discard", "keep", "drop"]
 
 
 @pytest.mark.parametrize(("options", "expected"), [({}, 2 + 3 + 4), ({"max_score": 0.5}, 2 + 30 + 4)])

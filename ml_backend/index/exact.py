@@ -4,7 +4,8 @@ FAISS finds, by matrix products for many queries and pair by pair for few; their
 was found is scored again, pair by pair: a pair has the same score whichever way, with whichever others it was found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +18,14 @@ from ml_backend.encoders.base import Vectors
 
 Rows = NDArray[np.int64]
 """Row numbers; -1 stands for none."""
+Search = Callable[[Vectors], tuple[Vectors, Rows]]
+"""Queries to the scores and rows of their nearest."""
 
 _FEW = 20
-_BLOCK = 16_384
-_AT_ONCE = 1_024
+"""Queries below which FAISS goes pair by pair; its own default makes batches of under 250 eight times slower."""
+_TOGETHER = 256
+"""Queries of one matrix product: its 1 MB of scores is still in the cache when the best of them are looked for."""
+_BLOCK = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +53,37 @@ def nearest(queries: Vectors, vectors: Vectors, count: int, wanted: Part | None 
     """
     import faiss
 
+    faiss.cvar.distance_compute_blas_threshold = _FEW
+    if len(queries) < _FEW:
+        with threads(1 if len(queries) == 1 else 0):
+            return _passing(queries, vectors, count) if wanted is None else _picking(queries, vectors, count, wanted)
+    if wanted is None:
+        return _side_by_side(lambda block: _passing(block, vectors, count), queries)
+    return _side_by_side(lambda block: _gathering(block, vectors, count, wanted.rows), queries)
+
+
+def _side_by_side(search: Search, queries: Vectors) -> tuple[Vectors, Rows]:
+    """Blocks of queries, each by one thread: threads that share a product wait for each other at each of its parts."""
+    import faiss
+
+    def one(block: Vectors) -> tuple[Vectors, Rows]:
+        with threads(1):
+            return search(block)
+
+    most = faiss.omp_get_max_threads()
+    blocks = np.array_split(queries, max(-(-len(queries) // _TOGETHER), min(most, len(queries) // _FEW)))
+    with ThreadPoolExecutor(most) as pool:
+        found = list(pool.map(one, blocks))
+    return np.concatenate([scores for scores, _ in found]), np.concatenate([rows for _, rows in found])
+
+
+def _passing(queries: Vectors, vectors: Vectors, count: int) -> tuple[Vectors, Rows]:
+    """All rows."""
+    import faiss
+
     python: Any = faiss
-    faiss.cvar.distance_compute_blas_threshold = _FEW  # the default makes batches of under 250 queries 8 times slower
-    faiss.cvar.distance_compute_blas_query_bs = _AT_ONCE  # with the next: 64 MB of products at a time
-    faiss.cvar.distance_compute_blas_database_bs = _BLOCK  # fewer products, whose threads wait for each other
-    with threads(1) if len(queries) == 1 else threads():
-        if wanted is None:
-            scores, rows = python.knn(queries, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
-            return scores, rows
-        if len(queries) < _FEW:
-            return _picking(queries, vectors, count, wanted)
-        return _gathering(queries, vectors, count, wanted.rows)
+    scores, rows = python.knn(queries, vectors, count, metric=faiss.METRIC_INNER_PRODUCT)
+    return scores, rows
 
 
 def _picking(queries: Vectors, vectors: Vectors, count: int, wanted: Part) -> tuple[Vectors, Rows]:
@@ -74,7 +99,7 @@ def _picking(queries: Vectors, vectors: Vectors, count: int, wanted: Part) -> tu
 
 
 def _gathering(queries: Vectors, vectors: Vectors, count: int, wanted: Rows) -> tuple[Vectors, Rows]:
-    """Copy the wanted rows block by block into matrix products: for many queries."""
+    """Copy the wanted rows block by block into matrix products: for many queries, which share the copy."""
     import faiss
 
     python: Any = faiss
@@ -97,7 +122,7 @@ def scored(queries: Vectors, vectors: Vectors, rows: Rows) -> Vectors:
     count, width = rows.shape
     python: Any = faiss
     to = faiss.swig_ptr
-    with threads(1) if count == 1 else threads():
+    with threads(1 if count == 1 else 0):
         python.fvec_inner_products_by_idx(
             to(scores), to(queries), to(vectors), to(rows), vectors.shape[1], count, width
         )

@@ -122,7 +122,7 @@ class Approximate:
         """Rows of the candidates for `count` results of each query, -1 where there are fewer."""
         reach = min(max(count, self.at) * self.step.factor, self.faiss.ntotal)
         parameters = self.kind.parameters(self.step.effort, wanted and wanted.selector)
-        with exact.threads(1) if len(queries) == 1 else exact.threads():
+        with exact.threads(1 if len(queries) == 1 else 0):
             _, rows = self.faiss.search(queries, reach, params=parameters)
         return np.asarray(rows)
 

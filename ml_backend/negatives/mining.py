@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from label_configs.errors import Mendable
 from ml_backend.encoders.base import Vectors
 from ml_backend.index import exact
 from ml_backend.index.exact import Rows
-from ml_backend.negatives.rule import in_range, pick, verdict, window
+from ml_backend.negatives.rule import in_range, pick, verdicts, window
 from store.settings import Negatives
 
 _BLOCK = 1024
@@ -49,49 +50,58 @@ def mine(
     """
     _check(queries, corpus, known)
     draws = seeded or random.Random(0)  # noqa: S311 - reproducible, not secret
-    apart = [{row for row, grade in grades.items() if grade > 0} for grades in known]
+    held = np.ascontiguousarray(corpus, dtype=np.float32)
+    apart = [[row for row, grade in grades.items() if grade > 0] for grades in known]
+    positives = [[row for row, grade in grades.items() if grade >= positive] for grades in known]
     most = max(map(len, apart), default=0)
-    ranks, look = window(rule, most), search or _everywhere(corpus)
+    ranks, look = window(rule, most), search or _everywhere(held)
     for start in range(0, len(queries), _BLOCK):
-        block = np.ascontiguousarray(queries[start : start + _BLOCK], dtype=np.float32)
+        some = slice(start, start + _BLOCK)
+        block = np.ascontiguousarray(queries[some], dtype=np.float32)
         rows, scores = look(block, ranks + most)
-        for n, vector in enumerate(block):
-            floor = _lowest(vector, corpus, known[start + n], positive)
-            yield _one(scores[n], rows[n], apart[start + n], floor, rule, ranks, draws)
+        said = verdicts(scores, _lowest(block, held, positives[some])[:, None], rule)
+        other = (rows >= 0) & ~_among(rows, apart[some], len(held))
+        for one in zip(rows, scores, other & (said == "keep"), other & (said == "discard"), strict=True):
+            yield _one(*one, rule, ranks, draws)
 
 
 def _one(
-    scores: Vectors,
     rows: Rows,
-    apart: set[int],
-    positive: float | None,
+    scores: Vectors,
+    allowed: NDArray[np.bool_],
+    forbidden: NDArray[np.bool_],
     rule: Negatives,
     ranks: int,
     seeded: random.Random,
 ) -> Mined:
-    hits = [(s, row) for s, row in zip(scores.tolist(), rows.tolist(), strict=True) if row >= 0 and row not in apart]
-    verdicts = [verdict(score, positive, rule) for score, _ in hits]
-    allowed = [n for n, said in enumerate(verdicts) if said == "keep"]
-    taken = pick(in_range(allowed, rule, ranks), rule, seeded)
-    discarded = [hits[n][1] for n, said in enumerate(verdicts) if said == "discard"]
-    return Mined([hits[n][1] for n in taken], [hits[n][0] for n in taken], discarded)
+    taken = pick(in_range(np.flatnonzero(allowed).tolist(), rule, ranks), rule, seeded)
+    return Mined(rows[taken].tolist(), scores[taken].tolist(), rows[forbidden].tolist())
 
 
-def _lowest(vector: Vectors, corpus: Vectors, grades: Mapping[int, int], positive: int) -> float | None:
-    """The lowest score of a positive: the margin spares the hardest of them."""
-    rows = [row for row, grade in grades.items() if grade >= positive]
-    return float((corpus[rows] @ vector).min()) if rows else None
+def _lowest(block: Vectors, corpus: Vectors, positives: Sequence[Sequence[int]]) -> Vectors:
+    """The lowest score of each query's positives, nan without any: the margin spares the hardest of them."""
+    rows = np.full((len(block), max(map(len, positives), default=0)), -1, dtype=np.int64)
+    for n, known in enumerate(positives):
+        rows[n, : len(known)] = known
+    scores = exact.scored(block, corpus, rows)
+    return np.asarray(np.fmin.reduce(np.where(rows < 0, np.nan, scores), axis=1, initial=np.nan), dtype=np.float32)
+
+
+def _among(rows: Rows, known: Sequence[Sequence[int]], total: int) -> NDArray[np.bool_]:
+    """Which rows are among those that are known of their query: query and row make one number."""
+    first = total * np.arange(len(rows))
+    apart = [n * total + row for n, some in enumerate(known) for row in some]
+    return np.isin(first[:, None] + rows, apart)
 
 
 def _everywhere(corpus: Vectors) -> Search:
     """A search that looks at every row; ties by row."""
-    held = np.ascontiguousarray(corpus)
 
     def search(block: Vectors, count: int) -> tuple[Rows, Vectors]:
-        reach = min(count, len(held))
+        reach = min(count, len(corpus))
         if reach < 1:
             return np.empty((len(block), 0), np.int64), np.empty((len(block), 0), np.float32)
-        scores, rows = exact.nearest(block, held, reach)
+        scores, rows = exact.nearest(block, corpus, reach)
         order = np.lexsort((rows, -scores))
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
 

@@ -7,29 +7,33 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from store.settings import Negatives
 
 Verdict = Literal["keep", "discard", "drop"]
 """May serve; only a margin forbids it, so that it may be a positive that nobody knows; outside of what is asked for."""
 
 
-def verdict(score: float, positive: float | None, rule: Negatives) -> Verdict:
-    """What the rule says of one item.
+def verdicts(scores: ArrayLike, positive: ArrayLike, rule: Negatives) -> NDArray[np.str_]:
+    """What the rule says of each item: a Verdict each.
 
-    score: its similarity to the query. positive: that of the known positive, of several the lowest; without one there
-    is no margin. A negative scores at most max_score, at least min_score, and at most positive - absolute_margin and
-    positive - |positive| · relative_margin.
+    scores: their similarities to the query. positive: that of the known positive, of several the lowest; nan for none,
+    then there is no margin. A negative scores at most max_score, at least min_score, and at most positive -
+    absolute_margin and positive - |positive| · relative_margin.
     """
-    if rule.max_score is not None and score > rule.max_score:
-        return "drop"
-    if rule.min_score is not None and score < rule.min_score:
-        return "drop"
-    if positive is not None:
-        if rule.absolute_margin is not None and score + rule.absolute_margin > positive:
-            return "discard"
-        if rule.relative_margin is not None and score > positive - abs(positive) * rule.relative_margin:
-            return "discard"
-    return "keep"
+    score, known = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=np.float64)
+    outside, near = np.zeros(score.shape, dtype=bool), np.zeros(score.shape, dtype=bool)
+    if rule.max_score is not None:
+        outside |= score > rule.max_score
+    if rule.min_score is not None:
+        outside |= score < rule.min_score
+    if rule.absolute_margin is not None:
+        near |= score + rule.absolute_margin > known
+    if rule.relative_margin is not None:
+        near |= score > known - abs(known) * rule.relative_margin
+    return np.where(outside, "drop", np.where(near, "discard", "keep"))
 
 
 def window(rule: Negatives, positives: int) -> int:

@@ -1,10 +1,11 @@
 """What of a source's items passes the rule, in every space that can tell."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from label_configs.records import Candidate
-from ml_backend.negatives.rule import Verdict, in_range, pick, verdict, window
+from ml_backend.negatives.rule import Verdict, in_range, pick, verdicts, window
 from ml_backend.proposers.request import Request
 from store.settings import Negatives
 
@@ -65,9 +66,10 @@ def _said(asked: Asked, doc_ids: Sequence[str], spaces: Iterable[str]) -> dict[s
     found: dict[str, list[Said]] = {doc_id: [] for doc_id in doc_ids}
     for space in spaces:
         positives = asked.request.similarities(space, asked.request.positives).values()
-        lowest = min(positives, default=None)
-        for doc_id, score in asked.request.similarities(space, doc_ids).items():
-            found[doc_id].append(Said(space, score, verdict(score, lowest, asked.rule)))
+        scores = asked.request.similarities(space, doc_ids)
+        said = verdicts(list(scores.values()), min(positives, default=math.nan), asked.rule).tolist()
+        for (doc_id, score), one in zip(scores.items(), said, strict=True):
+            found[doc_id].append(Said(space, score, one))
     return found
 
 

@@ -16,8 +16,8 @@ def decode(content: bytes, name: str, max_pixels: int, least: int = 0) -> "Image
     """A picture as upright RGB on white, whatever it was: palette, CMYK, 16 bit, transparent, rotated by EXIF.
 
     Of an animation the first frame. Nothing but pixels is kept: no EXIF, no place where it was taken.
-    least: pixels of each side from which on more are of no use, 0 for all. A larger picture comes at a whole part of
-    its size; a JPEG is read at a half, a quarter or an eighth of it, several times faster.
+    least: pixels of each side from which on more are of no use, 0 for all. A larger JPEG is read at a half, a quarter
+    or an eighth of its size, which is faster; what gains nothing by it comes whole.
     Raises Unreadable for what is no picture and for pictures of more than `max_pixels`.
     """
     from PIL import Image, UnidentifiedImageError
@@ -31,7 +31,7 @@ def decode(content: bytes, name: str, max_pixels: int, least: int = 0) -> "Image
                 )
             if least:
                 opened.draft(None, (least, least))
-            picture = _reduced(_on_white(opened), least)
+            picture = _on_white(opened)
     except Unreadable:
         raise
     except Exception as error:  # Pillow's readers raise whatever broken bytes lead them to
@@ -48,11 +48,6 @@ def thumbnail(content: bytes, name: str, max_pixels: int, side: int) -> bytes:
     made = io.BytesIO()
     picture.save(made, "WEBP", quality=82, method=4)
     return made.getvalue()
-
-
-def _reduced(picture: "Image", least: int) -> "Image":
-    times = min(picture.size) // least if least else 1
-    return picture.reduce(times) if times > 1 else picture
 
 
 def _on_white(opened: "Image") -> "Image":

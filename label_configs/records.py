@@ -201,10 +201,10 @@ class Relevance:
 
 
 class Suggested(NamedTuple):
-    """What a model would answer for one candidate; of two the higher score is the better match."""
+    """What a model would answer to a screen: the grade of each candidate, and their positions, the best match first."""
 
-    grade: int
-    score: float
+    grades: Sequence[int]
+    order: Sequence[int]
 
 
 class Qrel(NamedTuple):

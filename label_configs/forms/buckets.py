@@ -34,15 +34,14 @@ def tasks(
     return envelope.tasks("buckets", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """Every card in the bucket of its grade, the best first; see Form.suggestion.
 
     Label Studio drops cards that a prediction leaves out, so all of them stand in it.
     """
-    order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
     lists: dict[str, list[str]] = {ranked.UNPLACED: []}
-    for n in order:
-        lists.setdefault(str(suggested[n].grade), []).append(envelope.opaque(n))
+    for n in suggested.order:
+        lists.setdefault(str(suggested.grades[n]), []).append(envelope.opaque(n))
     return [ranked.suggestion("buckets", lists)]
 
 

@@ -1,5 +1,6 @@
 """The ML backend in service: an encoder process, web workers, and the threads that fill bare tasks and pull answers."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ def application() -> "Flask":
 
     lifeline.hold(os.getppid())
     filler = Filler(os.environ)
+    gc.freeze()  # what is loaded by now is never garbage: no request need look through it
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,

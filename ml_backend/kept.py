@@ -11,40 +11,42 @@ from label_configs.records import Pool
 from store import pools
 
 
-class Scored(msgspec.Struct, gc=False):
-    """What of a pool predictions are made of."""
+class Scored(msgspec.Struct, array_like=True, gc=False):
+    """What of a pool predictions are made of: its query, and by doc_id the candidates' scores."""
 
     query_id: str
-    candidates: list["ScoredDoc"]
+    scores: dict[str, float]
 
-
-class ScoredDoc(msgspec.Struct, gc=False):
-    """What of a candidate they are made of."""
-
-    doc_id: str
-    score: float
+    @classmethod
+    def of(cls, pool: Pool) -> "Scored":
+        """That of a pool."""
+        return cls(pool.query_id, {candidate.doc_id: candidate.score for candidate in pool.candidates})
 
 
 _whole, _scored = msgspec.msgpack.Decoder(Pool), msgspec.msgpack.Decoder(Scored)
 
 
 class Packed(Mapping[str, Pool]):
-    """Pools by pool_id, each packed until it is asked for: every web worker holds all of them."""
+    """Pools by pool_id, each packed until it is asked for: every web worker holds all of them.
+
+    What predictions need of a pool lies beside it, packed less tightly: it is asked for thousands of times at once.
+    """
 
     def __init__(self) -> None:
-        self._packed: dict[str, bytes] = {}
+        self._packed: dict[str, tuple[bytes, bytes]] = {}
 
     def add(self, pool: Pool) -> None:
         """Hold one more."""
-        self._packed[pool.pool_id] = zlib.compress(msgspec.msgpack.encode(pool), 1)
+        whole, scored = msgspec.msgpack.encode(pool), msgspec.msgpack.encode(Scored.of(pool))
+        self._packed[pool.pool_id] = zlib.compress(whole, 1), scored
 
     def __getitem__(self, pool_id: str) -> Pool:
-        return _whole.decode(zlib.decompress(self._packed[pool_id]))
+        return _whole.decode(zlib.decompress(self._packed[pool_id][0]))
 
     def scored(self, pool_id: str) -> Scored | None:
-        """The part of a pool that predictions are made of, in a fraction of the time; None for an unknown one."""
+        """What of a pool predictions are made of; None for an unknown one."""
         packed = self._packed.get(pool_id)
-        return None if packed is None else _scored.decode(zlib.decompress(packed))
+        return None if packed is None else _scored.decode(packed[1])
 
     def __contains__(self, pool_id: object) -> bool:
         return pool_id in self._packed

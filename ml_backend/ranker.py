@@ -35,11 +35,10 @@ Scores = Callable[[Sequence[Screen]], Floats]
 """Screens to a score for each candidate, those of one screen after those of the other."""
 
 
-def screen(form: str, pool: Pool | Scored, doc_ids: Iterable[str]) -> Screen:
+def screen(form: str, pool: Scored, doc_ids: Iterable[str]) -> Screen:
     """The screen of a form that shows these candidates. Raises KeyError for one that the pool does not have."""
-    known = {candidate.doc_id: candidate.score for candidate in pool.candidates}
     shown = list(doc_ids)
-    return Screen(form, pool.query_id, shown, [known[doc_id] for doc_id in shown])
+    return Screen(form, pool.query_id, shown, [pool.scores[doc_id] for doc_id in shown])
 
 
 def as_pooled(screens: Sequence[Screen]) -> Floats:
@@ -113,7 +112,7 @@ class Ranker:
         """The prediction for one task of a pool, in the task's order."""
         envelope = task["meta"][KEY]  # type: ignore[index]
         shown = (envelope["docs"][c["id"]] for c in task["data"]["candidates"])  # type: ignore[index]
-        return self.predictions([screen(envelope["form"], pool, shown)])[0]
+        return self.predictions([screen(envelope["form"], Scored.of(pool), shown)])[0]
 
     def predictions(self, screens: Sequence[Screen]) -> list[dict[str, object]]:
         """The prediction for each screen, in the order of its candidates.
@@ -121,18 +120,18 @@ class Ranker:
         A candidate gets the median grade; the order is that of the expected one, of equals that of the screen.
         """
         sizes, scores = np.array([len(one.doc_ids) for one in screens], dtype=np.int64), self.scored(screens)
-        values, of = np.array(self.rules.values), np.repeat(np.arange(len(screens)), sizes)
-        grades = values[self.calibration.grades(scores)].tolist()
-        best_first = np.lexsort((-self.calibration.expected(scores, self.rules.values), of))
-        order = (best_first - (np.cumsum(sizes) - sizes)[of]).tolist()
+        grades = np.array(self.rules.values)[self.calibration.grades(scores)].tolist()
+        order = _best_first(self.calibration.expected(scores, self.rules.values), sizes)
         bounds = pairwise(accumulate(sizes.tolist(), initial=0))
         return [
             {
                 "model_version": self.version,
                 "score": certainty,
-                "result": form(one.form).suggestion(Suggested(grades[a:b], order[a:b])),
+                "result": form(one.form).suggestion(Suggested(grades[a:b], positions[: b - a])),
             }
-            for one, certainty, (a, b) in zip(screens, self._certainties(scores, sizes), bounds, strict=True)
+            for one, certainty, positions, (a, b) in zip(
+                screens, self._certainties(scores, sizes), order, bounds, strict=True
+            )
         ]
 
     def _certainties(self, scores: Floats, sizes: NDArray[np.int64]) -> list[float]:
@@ -140,3 +139,11 @@ class Ranker:
         doubts = np.bincount(np.repeat(np.arange(len(sizes)), sizes), self.calibration.doubt(scores), len(sizes))
         means = np.where(sizes > 0, doubts / np.maximum(sizes, 1), 1.0)
         return [round(1.0 - mean, 4) for mean in means.tolist()]
+
+
+def _best_first(scores: Floats, sizes: NDArray[np.int64]) -> list[list[int]]:
+    """Of each screen its positions, the highest score first, equals as they stand; beyond its size no positions."""
+    table = np.full((len(sizes), sizes.max(initial=0)), np.nan)
+    table[np.arange(table.shape[1]) < sizes[:, None]] = -scores
+    found: list[list[int]] = np.argsort(table, axis=1, kind="stable").tolist()
+    return found

@@ -108,12 +108,11 @@ class Retriever:
             except Mendable:  # it is none of ours, or somebody changed it
                 return None
 
-            def rescored(pool_id: str) -> Pool | None:
+            def rescored(pool_id: str) -> Scored | None:
                 pool = known.get(pool_id)
-                try:
-                    return hints.rescored(pool, said, self._open("text", "mixed")) if pool and said else pool
-                except NotReady:
-                    return pool
+                with suppress(NotReady):
+                    pool = hints.rescored(pool, said, self._open("text", "mixed")) if pool and said else pool
+                return Scored.of(pool) if pool else None
 
             (prediction,) = self._predict(ranker, [task], rescored)
             problems = check.problems(task, prediction, ranker.rules) if prediction else []
@@ -141,7 +140,7 @@ class Retriever:
         return pool
 
     def _predict(
-        self, ranker: Ranker, tasks: Sequence[Given], pool_of: Callable[[str], Pool | Scored | None] | None = None
+        self, ranker: Ranker, tasks: Sequence[Given], pool_of: Callable[[str], Scored | None] | None = None
     ) -> list[dict[str, Any] | None]:
         """A prediction for each task that may have one. pool_of: its pool by pool_id, where not as it was kept."""
         pool_of = pool_of or self._pools.all().scored
@@ -240,7 +239,7 @@ class Retriever:
         return self._views[1]
 
 
-def _shown(task: Given, rules: Rules, pool_of: Callable[[str], Pool | Scored | None]) -> _Shown | None:
+def _shown(task: Given, rules: Rules, pool_of: Callable[[str], Scored | None]) -> _Shown | None:
     """What a task shows; None for one that gets no prediction."""
     asked = plain.asked(task)
     envelope = asked.meta.envelope if asked else None

@@ -14,7 +14,7 @@ from label_configs.forms import check, plain
 from label_configs.forms.envelope import Task
 from label_configs.records import Pool
 from ml_backend import protocol
-from ml_backend.kept import Packed
+from ml_backend.kept import Packed, Scored
 from ml_backend.learning.calibration import Calibration
 from ml_backend.protocol import Given
 from ml_backend.ranker import Ranker, Screen, screen
@@ -36,7 +36,7 @@ def through_the_door(tasks: list[Task], **more: object) -> list[Given]:
 
 
 def shown(name: str, pool: Pool, task: Task) -> Screen:
-    return screen(name, pool, task["meta"]["ls_retrieval"]["docs"].values())
+    return screen(name, Scored.of(pool), task["meta"]["ls_retrieval"]["docs"].values())
 
 
 @every_form
@@ -95,10 +95,8 @@ def test_a_task_that_was_changed_is_not_predicted(change: dict[str, Any]) -> Non
 def test_what_predictions_need_of_a_pool_is_what_the_pool_says() -> None:
     packed, pool = Packed(), scored([1.0, 2.5])
     packed.add(pool)
-    found = packed.scored(pool.pool_id)
-    assert found is not None
-    assert [(c.doc_id, c.score) for c in found.candidates] == [(c.doc_id, c.score) for c in pool.candidates]
-    assert found.query_id == pool.query_id
+    assert packed.scored(pool.pool_id) == Scored("q1", {"d0": 1.0, "d1": 2.5})
+    assert packed[pool.pool_id] == pool
     assert packed.scored("another") is None
 
 

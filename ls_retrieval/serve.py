@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from label_configs.errors import Mendable
 from ls_retrieval import compose, ports
 from ls_retrieval.filling import Filler
-from ls_retrieval.gathering import Gatherer
 from ml_backend import lifeline
 from ml_backend.guard import Credentials, is_loopback
 from store import secrets, wake
@@ -152,6 +151,8 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
 @contextmanager
 def _going_on(workspace: Workspace, environment: Mapping[str, str]) -> Iterator[None]:
     """Fill bare tasks and pull answers for as long as the block runs, where there is a Label Studio to talk to."""
+    from ls_retrieval.gathering import Gatherer  # what reads answers: no web worker waits for it
+
     stop, filler = threading.Event(), Filler(environment)
     for work in (filler.poll, Gatherer(workspace, environment).gather) if filler.able else ():
         threading.Thread(target=work, args=(stop,), daemon=True).start()

@@ -26,7 +26,6 @@ from ml_backend.learning.versions import About, Learned, Shelf, parameters
 from ml_backend.learning.views import Views, fingerprints, open_views
 from ml_backend.learning.votes import Lesson, lessons, votes
 from store import files, mappings, pools
-from store.judgments import Table
 from store.workspace import Workspace
 
 Floats = NDArray[np.float64]
@@ -91,6 +90,8 @@ def shelf_of(workspace: Workspace, project: int) -> Shelf:
 
 def teach(workspace: Workspace, project: int) -> Taught | None:
     """Read what the project's judgments teach; None where nothing does."""
+    from store.judgments import Table  # who only predicts does not wait for it
+
     rules, encoders = workspace.rules, fingerprints(workspace)
     judgments = _under(workspace, Table(workspace.judgments / str(project)).current(), rules)
     given = votes(judgments, rules)

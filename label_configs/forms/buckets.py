@@ -3,6 +3,7 @@
 Every tag in it is documented for the community edition. A card that was not placed is unjudged, which is not grade 0.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -39,10 +40,11 @@ def suggestion(suggested: Suggested) -> list[dict[str, object]]:
 
     Label Studio drops cards that a prediction leaves out, so all of them stand in it.
     """
-    lists: dict[str, list[str]] = {ranked.UNPLACED: []}
+    placed: dict[int, list[str]] = defaultdict(list)
     for n in suggested.order:
-        lists.setdefault(str(suggested.grades[n]), []).append(envelope.opaque(n))
-    return [ranked.suggestion("buckets", lists)]
+        placed[suggested.grades[n]].append(envelope.opaque(n))
+    lists = {str(grade): ids for grade, ids in placed.items()}
+    return [ranked.suggestion("buckets", {ranked.UNPLACED: [], **lists})]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

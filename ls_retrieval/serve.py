@@ -38,6 +38,7 @@ def application() -> "Flask":
     lifeline.hold(os.getppid())
     filler = Filler(os.environ)
     gc.freeze()  # what is loaded by now is never garbage: no request need look through it
+    gc.set_threshold(50_000)  # objects; an answer for thousands of tasks is as many, and all of them are in use
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,

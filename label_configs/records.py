@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, overload
 
-Modality = Literal["text", "image", "audio", "video"]
-Shown = Literal[Modality, "mixed"]
-"""What the candidates of a project are; `mixed`: of several modalities."""
-Mode = Literal["blind", "assist"]
+from label_configs.words import Modality as Modality
+from label_configs.words import Mode as Mode
+from label_configs.words import Shown as Shown
+
 Role = Literal["candidate", "hard_negative", "control", "random", "audit"]
 Kind = Literal["grade", "preference", "ranking", "choice", "moment", "flag"]
 Origin = Literal["manual", "prediction", "prediction-changed"]
@@ -200,10 +200,10 @@ class Relevance(NamedTuple):
 
 
 class Suggested(NamedTuple):
-    """What a model would answer for one candidate; of two the higher score is the better match."""
+    """What a model would answer to a screen: the grade of each candidate, and their positions, the best match first."""
 
-    grade: int
-    score: float
+    grades: Sequence[int]
+    order: Sequence[int]
 
 
 class Qrel(NamedTuple):

@@ -16,7 +16,6 @@ from label_configs.forms.envelope import Task
 from label_configs.records import Pool, Query
 from ls_retrieval.progress import bar, say
 from store import files, pools, secrets, settings
-from store.judgments import Table
 from store.media import Media
 from store.settings import Project
 from store.workspace import Workspace
@@ -244,6 +243,8 @@ def make_pools(
 
 def _better(workspace: Workspace, project: Project) -> dict[str, list[str]]:
     """By query_id what the project's annotators wrote that they know to match better, in the order of the answers."""
+    from store.judgments import Table
+
     found: dict[str, list[str]] = {}
     for judgment in Table(workspace.judgments / str(project.id)).current():
         if judgment.kind == "flag" and judgment.value == BETTER and judgment.note.strip():

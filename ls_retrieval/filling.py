@@ -168,8 +168,8 @@ class Filler:
     def _keep_predictions(self, client: "LabelStudio", presenter: Presenter, filled: Sequence["Row"]) -> None:
         """Store what is predicted for tasks of a blind project, for the Data Manager: nobody else asks for it there."""
         predict = self.retriever.predictor(presenter.project.id)
-        for task in filled if presenter.project.mode == "blind" else ():
-            prediction = None if task["total_predictions"] else predict(task)
+        bare = [task for task in filled if not task["total_predictions"]] if presenter.project.mode == "blind" else []
+        for task, prediction in zip(bare, predict(bare), strict=True):
             if prediction is not None:
                 keep_prediction(client, int(task["id"]), prediction)
 

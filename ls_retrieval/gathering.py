@@ -69,6 +69,7 @@ class Gatherer:
         retriever = compose.retriever(self._workspace)
         version = retriever.version_of(project)
         if self._renewed.get(project) != version:
+            predict = retriever.predictor(project)
             with compose.label_studio(self._environment) as client:
-                renew(client, project, version, retriever.predictor(project))
+                renew(client, project, version, lambda task: predict([task])[0])
             self._renewed[project] = version

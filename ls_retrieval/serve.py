@@ -1,5 +1,6 @@
 """The ML backend in service: an encoder process, web workers, and the threads that fill bare tasks and pull answers."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 from label_configs.errors import Mendable
 from ls_retrieval import compose, ports
 from ls_retrieval.filling import Filler
-from ls_retrieval.gathering import Gatherer
 from ml_backend import lifeline
 from ml_backend.guard import Credentials, is_loopback
 from store import secrets, wake
@@ -37,6 +37,8 @@ def application() -> "Flask":
 
     lifeline.hold(os.getppid())
     filler = Filler(os.environ)
+    gc.freeze()  # what is loaded by now is never garbage: no request need look through it
+    gc.set_threshold(50_000)  # objects; an answer for thousands of tasks is as many, and all of them are in use
     return create_app(
         filler.retriever,
         fill=filler.task if filler.able else None,
@@ -150,6 +152,8 @@ def _process(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
 @contextmanager
 def _going_on(workspace: Workspace, environment: Mapping[str, str]) -> Iterator[None]:
     """Fill bare tasks and pull answers for as long as the block runs, where there is a Label Studio to talk to."""
+    from ls_retrieval.gathering import Gatherer  # what reads answers: no web worker waits for it
+
     stop, filler = threading.Event(), Filler(environment)
     for work in (filler.poll, Gatherer(workspace, environment).gather) if filler.able else ():
         threading.Thread(target=work, args=(stop,), daemon=True).start()

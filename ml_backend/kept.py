@@ -10,21 +10,43 @@ import msgspec
 from label_configs.records import Pool
 from store import pools
 
-_decoder = msgspec.msgpack.Decoder(Pool)
+
+class Scored(msgspec.Struct, array_like=True, gc=False):
+    """What of a pool predictions are made of: its query, and by doc_id the candidates' scores."""
+
+    query_id: str
+    scores: dict[str, float]
+
+    @classmethod
+    def of(cls, pool: Pool) -> "Scored":
+        """That of a pool."""
+        return cls(pool.query_id, {candidate.doc_id: candidate.score for candidate in pool.candidates})
+
+
+_whole, _scored = msgspec.msgpack.Decoder(Pool), msgspec.msgpack.Decoder(Scored)
 
 
 class Packed(Mapping[str, Pool]):
-    """Pools by pool_id, each packed until it is asked for: every web worker holds all of them."""
+    """Pools by pool_id, each packed until it is asked for: every web worker holds all of them.
+
+    What predictions need of a pool lies beside it, packed less tightly: it is asked for thousands of times at once.
+    """
 
     def __init__(self) -> None:
-        self._packed: dict[str, bytes] = {}
+        self._packed: dict[str, tuple[bytes, bytes]] = {}
 
     def add(self, pool: Pool) -> None:
         """Hold one more."""
-        self._packed[pool.pool_id] = zlib.compress(msgspec.msgpack.encode(pool), 1)
+        whole, scored = msgspec.msgpack.encode(pool), msgspec.msgpack.encode(Scored.of(pool))
+        self._packed[pool.pool_id] = zlib.compress(whole, 1), scored
 
     def __getitem__(self, pool_id: str) -> Pool:
-        return _decoder.decode(zlib.decompress(self._packed[pool_id]))
+        return _whole.decode(zlib.decompress(self._packed[pool_id][0]))
+
+    def scored(self, pool_id: str) -> Scored | None:
+        """What of a pool predictions are made of; None for an unknown one."""
+        packed = self._packed.get(pool_id)
+        return None if packed is None else _scored.decode(packed[1])
 
     def __contains__(self, pool_id: object) -> bool:
         return pool_id in self._packed
@@ -43,7 +65,7 @@ class Kept:
         self._folder, self._lock = folder, threading.Lock()
         self._forget()
 
-    def all(self) -> Mapping[str, Pool]:
+    def all(self) -> Packed:
         """All pools as they lie there now."""
         with self._lock:
             parts = {path.name: path for path in self._folder.glob("*.parquet")}

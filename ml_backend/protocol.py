@@ -10,13 +10,18 @@ from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 import msgspec
 
 from label_configs.errors import Unreadable
+from label_configs.forms import plain
 from label_configs.forms.envelope import is_filled
 
 T = TypeVar("T")
+_asked = msgspec.json.Decoder(plain.Asked)
 _DIGITS = 19  # of a 64-bit id
 _MOST = 100_000
 """Tasks of one request: more than Label Studio ever sends."""
-Predict = Callable[[Mapping[str, Any]], dict[str, Any] | None]
+Given = plain.Asked | Mapping[str, Any] | None
+"""A task: read at once where it is as this tool makes them; any other as it came; None for what is none."""
+Predict = Callable[[Sequence[Given]], Sequence[dict[str, Any] | None]]
+"""Tasks to a prediction each; None for one that gets none."""
 Fill = Callable[[int, int], Mapping[str, Any] | None]
 """Ids of a project and of a bare task to that task with candidates, or None where that is not possible now."""
 Closer = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any] | None]
@@ -32,9 +37,9 @@ class Task(TypedDict):
 
 
 class PredictRequest(NamedTuple):
-    """A request of /predict. None stands for a task that is none. context: what somebody has said of it so far."""
+    """A request of /predict. context: what somebody has said of its tasks so far, which come as mappings then."""
 
-    tasks: Sequence[Mapping[str, Any] | None]
+    tasks: Sequence[Given]
     project: int | None
     context: Mapping[str, Any] | None = None
 
@@ -70,12 +75,10 @@ class _Webhook(msgspec.Struct):
 def decode_predict(body: bytes) -> PredictRequest:
     """Read a body of /predict. Raises Unreadable; a task that cannot be read takes none of the others with it."""
     request = _decode(body, _Predict)
-    context = request.params.get("context") if isinstance(request.params, dict) else None
-    return PredictRequest(
-        [_task(one) for one in request.tasks],
-        project_id(request.project),
-        context if isinstance(context, dict) else None,
-    )
+    said = request.params.get("context") if isinstance(request.params, dict) else None
+    context = said if isinstance(said, dict) else None
+    read = _given if context is None else _task
+    return PredictRequest([read(one) for one in request.tasks], project_id(request.project), context)
 
 
 def decode_setup(body: bytes) -> int | None:
@@ -119,20 +122,20 @@ def predictions(
     there are more, `wake` is told of their project, and they are filled after the answer.
     """
     tasks, project, predict = request.tasks, request.project, predictor()
-    bare = [task for task in tasks if task is not None and not is_filled(task)]
+    bare = [task for task in tasks if isinstance(task, Mapping) and not is_filled(task)]
     if bare and project is not None:
         if len(tasks) == 1 and fill is not None:
             filled = fill(project, bare[0]["id"])
             tasks, predict = ([filled], predictor()) if filled is not None else (tasks, predict)
         elif wake is not None:
             wake(project)
-    return {"results": [_result(None if task is None else predict(task)) for task in tasks]}
+    return {"results": [[] if prediction is None else [prediction] for prediction in predict(tasks)]}
 
 
 def interactive(request: PredictRequest, closer: Closer) -> dict[str, list[Any]]:
     """Answer to a /predict with a context, whose results Label Studio shows and does not store: one prediction each."""
     context = request.context or {}
-    found = [None if task is None else closer(task, context) for task in request.tasks]
+    found = [closer(task, context) if isinstance(task, Mapping) else None for task in request.tasks]
     return {"results": [{"result": []} if prediction is None else prediction for prediction in found]}
 
 
@@ -141,8 +144,12 @@ def versions(model_versions: list[str]) -> dict[str, list[str]]:
     return {"versions": model_versions}
 
 
-def _result(prediction: dict[str, Any] | None) -> list[dict[str, Any]]:
-    return [] if prediction is None else [prediction]
+def _given(raw: msgspec.Raw) -> Given:
+    """A task; of one of ours no more than is used."""
+    try:
+        return _asked.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _task(raw)
 
 
 def _task(raw: msgspec.Raw) -> Task | None:

@@ -2,28 +2,29 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from label_configs.errors import Mendable
-from label_configs.forms import check
-from label_configs.forms.envelope import KEY, is_filled
+from label_configs.forms import FORMS, check, plain
 from label_configs.records import Modality, Pool, Query, ScoredDoc, Shown
 from label_configs.rules import Rules
 from ml_backend import hints, index, pooling
 from ml_backend.collection import Collection
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import Encode, NotReady, Vectors
-from ml_backend.kept import Kept
+from ml_backend.kept import Kept, Scored
 from ml_backend.learning import Learned, shelf_of
 from ml_backend.learning.versions import holds
 from ml_backend.learning.views import Views, fingerprints, open_views
 from ml_backend.library import encoder_settings, open_collection
-from ml_backend.protocol import Closer, Predict
-from ml_backend.ranker import Corrected, Ranker
+from ml_backend.protocol import Closer, Given, Predict
+from ml_backend.ranker import Corrected, Ranker, Screen, screen
 from ml_backend.rounds import Rounds, prepared
 from ml_backend.vectors import VectorStore, key
 from store import pools
@@ -33,6 +34,11 @@ from store.workspace import Workspace
 _TOLD = 1000
 """So many reasons why predictions were left out are remembered at most."""
 log = logging.getLogger(__name__)
+
+
+class _Shown(NamedTuple):
+    task_id: int
+    screen: Screen
 
 
 class Retriever:
@@ -59,7 +65,7 @@ class Retriever:
         ranker = self._calibrated(project)
         if ranker.learned is None or ranker.learned.adapter is None:
             return ranker
-        return replace(ranker, scores=Corrected(ranker.learned.adapter, self._viewed()))
+        return replace(ranker, scored=Corrected(ranker.learned.adapter, self._viewed()))
 
     def version_of(self, project: int | None) -> str:
         """The version of that ranker, without the vectors and queries that it ranks by: /setup has three seconds."""
@@ -88,7 +94,7 @@ class Retriever:
         None for a task of others, of unknown pools or of other rules, and for one that stays blind in a project that
         assists: Label Studio would prefill it.
         """
-        return self._predictor(self.ranker_of(project), lambda task, pool: pool)
+        return partial(self._predict, self.ranker_of(project))
 
     def closer(self, project: int | None = None) -> Closer:
         """What predicts a task anew from what its annotator has said so far: a better match in words, or cards that
@@ -96,16 +102,23 @@ class Retriever:
         """
 
         def predict(task: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any] | None:
-            ranker = self.ranker_of(project)
-
-            def rescored(task: Mapping[str, Any], pool: Pool) -> Pool:
+            ranker, known = self.ranker_of(project), self._pools.all()
+            try:
                 said = hints.read(task, context, ranker.rules)
-                try:
-                    return hints.rescored(pool, said, self._open("text", "mixed")) if said else pool
-                except NotReady:
-                    return pool
+            except Mendable:  # it is none of ours, or somebody changed it
+                return None
 
-            return self._predictor(ranker, rescored)(task)
+            def rescored(pool_id: str) -> Scored | None:
+                pool = known.get(pool_id)
+                with suppress(NotReady):
+                    pool = hints.rescored(pool, said, self._open("text", "mixed")) if pool and said else pool
+                return Scored.of(pool) if pool else None
+
+            (prediction,) = self._predict(ranker, [task], rescored)
+            problems = check.problems(task, prediction, ranker.rules) if prediction else []
+            if problems:
+                self._leave_out(task["id"], problems)
+            return None if problems else prediction
 
         return predict
 
@@ -126,31 +139,31 @@ class Retriever:
             pools.append(self._workspace.pools, [pool], run)
         return pool
 
-    def _predictor(self, ranker: Ranker, scored: Callable[[Mapping[str, Any], Pool], Pool]) -> Predict:
-        known = self._pools.all()
+    def _predict(
+        self, ranker: Ranker, tasks: Sequence[Given], pool_of: Callable[[str], Scored | None] | None = None
+    ) -> list[dict[str, Any] | None]:
+        """A prediction for each task that may have one. pool_of: its pool by pool_id, where not as it was kept."""
+        pool_of = pool_of or self._pools.all().scored
+        found = [_shown(task, ranker.rules, pool_of) for task in tasks]
+        made = iter(ranker.predictions([one.screen for one in found if one]))
+        return [self._sound(one.task_id, next(made)) if one else None for one in found]
 
-        def predict(task: Mapping[str, Any]) -> dict[str, Any] | None:
-            envelope = task["meta"][KEY] if is_filled(task) else {}
-            if envelope.get("rules_hash") != ranker.rules.hash or envelope.get("assisted") is False:
-                return None
-            pool = known.get(str(envelope.get("pool_id")))
-            try:
-                return self._sound(task, ranker.predict(task, scored(task, pool)), ranker.rules) if pool else None
-            except (LookupError, TypeError, Mendable):  # somebody changed the task
-                return None
+    def _sound(self, task_id: int, prediction: dict[str, Any]) -> dict[str, Any] | None:
+        """The prediction; None for one whose score is no number: Label Studio drops the whole batch for it.
 
-        return predict
-
-    def _sound(self, task: Mapping[str, Any], prediction: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
-        """The prediction; None where something is wrong with it, which is said once."""
-        problems = check.problems(task, prediction, rules)
-        if not problems:
+        All else is sound as it is made: every card of the task once, and grades of the rules.
+        """
+        if isfinite(prediction["score"]):
             return prediction
-        said = f"task {task.get('id')} gets no prediction: {'; '.join(problems)}"
+        self._leave_out(task_id, [f"expected a finite score, found {prediction['score']}"])
+        return None
+
+    def _leave_out(self, task_id: int, problems: Sequence[str]) -> None:
+        """Say once why a task gets no prediction."""
+        said = f"task {task_id} gets no prediction: {'; '.join(problems)}"
         if said not in self._told and len(self._told) < _TOLD:
             self._told.add(said)
             log.warning(said)
-        return None
 
     @property
     def workspace(self) -> Workspace:
@@ -224,6 +237,19 @@ class Retriever:
         if self._views is None or self._views[0] != seen:
             self._views = seen, open_views(there)
         return self._views[1]
+
+
+def _shown(task: Given, rules: Rules, pool_of: Callable[[str], Scored | None]) -> _Shown | None:
+    """What a task shows; None for one that gets no prediction."""
+    asked = plain.asked(task)
+    envelope = asked.meta.envelope if asked else None
+    if envelope is None or envelope.rules_hash != rules.hash or envelope.assisted is False:
+        return None
+    pool = pool_of(envelope.pool_id) if envelope.form in FORMS else None
+    try:
+        return _Shown(asked.id, screen(envelope.form, pool, envelope.docs.values())) if asked and pool else None
+    except KeyError:  # somebody changed it
+        return None
 
 
 def _stat(path: Path) -> tuple[int, int, int] | None:

@@ -135,7 +135,7 @@ def prepare(
     storage.create(project=project, path=str(root / FOLDER), title="media", use_blob_urls=True)
     task = _task(form_name, _query(query, asked, described), list(candidates) or items(shown))
     grades = SUGGESTED[: len(task["data"]["candidates"])]
-    regions = chosen.suggestion([Suggested(grade, grade - n / 100) for n, grade in enumerate(grades)])
+    regions = chosen.suggestion(Suggested(grades, sorted(range(len(grades)), key=lambda n: -grades[n])))
     predicted = {"model_version": "m1", "score": 0.5, "result": regions}
     imported: Any = client.projects.import_tasks(
         project,

@@ -344,8 +344,8 @@ def test_predictions_of_every_form_follow_what_was_learned(small: Small, name: s
     retriever, pool = Retriever(small.workspace.root, NOWHERE), small.pools["q03"]
     cards = {c.doc_id: Card("") for c in pool.candidates}
     task = form(name).tasks(pool, Query(query_id="q03", text="x"), "x", cards, RULES, per_screen=8)[0]
-    predicted = retriever.predictor(PROJECT)({"id": 1, **task})
-    plain = retriever.predictor()({"id": 1, **task})
+    (predicted,) = retriever.predictor(PROJECT)([{"id": 1, **task}])
+    (plain,) = retriever.predictor()([{"id": 1, **task}])
     assert predicted is not None
     assert plain is not None
     assert predicted["model_version"] == retriever.ranker_of(PROJECT).version != plain["model_version"]

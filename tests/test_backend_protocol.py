@@ -25,8 +25,7 @@ from ml_backend.app import create_app
 from ml_backend.encoder_service import RemoteEncoders
 from ml_backend.encoders.base import NotReady
 from ml_backend.guard import Credentials, Guard, is_loopback
-from ml_backend.protocol import PredictRequest, Task
-from ml_backend.ranker import Ranker
+from ml_backend.protocol import Given, PredictRequest, Task
 from ml_backend.retriever import Retriever
 from store import pools
 from store.workspace import Workspace
@@ -41,8 +40,13 @@ def predict_filled(task: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"result": [], "score": task["id"]} if is_filled(task) else None
 
 
-def answer(tasks: Sequence[Mapping[str, Any] | None], project: int | None = 3, **acts: Any) -> list[Any]:
-    return protocol.predictions(PredictRequest(tasks, project), lambda: predict_filled, **acts)["results"]
+def predict_all(tasks: Sequence[Given]) -> list[dict[str, Any] | None]:
+    """The same for many."""
+    return [predict_filled(task) if isinstance(task, Mapping) else None for task in tasks]
+
+
+def answer(tasks: Sequence[Given], project: int | None = 3, **acts: Any) -> list[Any]:
+    return protocol.predictions(PredictRequest(tasks, project), lambda: predict_all, **acts)["results"]
 
 
 def read(*tasks: object, **more: object) -> PredictRequest:
@@ -218,7 +222,7 @@ def task(tiny_workspace: Workspace, retriever: Retriever) -> dict[str, Any]:
 
 
 def test_a_task_of_a_kept_pool_is_predicted_for_every_card(retriever: Retriever, task: dict[str, Any]) -> None:
-    predicted = retriever.predictor()(task)
+    (predicted,) = retriever.predictor()([task])
     assert predicted is not None
     assert predicted["model_version"] == retriever.ranker.version
     assert [region["from_name"] for region in predicted["result"]] == ["rel_0", "rel_1", "rel_2", "rel_3"]
@@ -243,16 +247,20 @@ def test_tasks_that_are_not_ours_or_were_changed_get_no_prediction(retriever: Re
         {**changed(task, docs=["x"]), "data": {"candidates": [{"id": 5}]}},
         {**task, "data": None},
         {**task, "data": {"candidates": [{"id": ["c0"]}]}},
+        {**task, "data": {**task["data"], "candidates": task["data"]["candidates"][::-1]}},
+        changed(task, docs={**task["meta"]["ls_retrieval"]["docs"], "c0": "of another pool"}),
     ]
-    assert [predict(one) for one in foreign] == [None] * len(foreign)
+    assert predict(foreign) == [None] * len(foreign)
 
 
 def test_a_query_that_stays_blind_in_a_project_that_assists_gets_no_prediction(
     retriever: Retriever, task: dict[str, Any]
 ) -> None:
-    predict = retriever.predictor()
-    assert predict(changed(task, assisted=False)) is None
-    assert predict(changed(task, assisted=True)) == predict(task)
+    silent, assisted, plainly = retriever.predictor()(
+        [changed(task, assisted=False), changed(task, assisted=True), task]
+    )
+    assert silent is None
+    assert assisted == plainly is not None
 
 
 def test_a_worker_sees_pools_that_another_appends_meanwhile(
@@ -261,25 +269,28 @@ def test_a_worker_sees_pools_that_another_appends_meanwhile(
     predict, path = retriever.predictor, next(tiny_workspace.pools.glob("*.parquet"))
     content = path.read_bytes()
     path.unlink()
-    assert predict()(task) is None
+    assert predict()([task]) == [None]
     (path.parent / f".{path.name}.half").write_bytes(content[:100])  # what `files.replacing` writes before it renames
-    assert predict()(task) is None
+    assert predict()([task]) == [None]
     path.write_bytes(content)
-    assert predict()(task) is not None
+    assert predict()([task]) != [None]
 
 
 def test_a_prediction_that_label_studio_would_not_survive_is_left_out_and_said_once(
-    retriever: Retriever, task: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    retriever: Retriever, task: dict[str, Any], tiny_workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Ranker, "certainty", lambda self, candidates: float("nan"))
-    assert [retriever.predictor()(task) for _ in range(3)] == [None] * 3
+    (pool,) = pools.load(tiny_workspace.pools).values()
+    shutil.rmtree(tiny_workspace.pools)
+    odd = replace(pool.candidates[0], score=float("nan"))
+    pools.append(tiny_workspace.pools, [replace(pool, candidates=(odd, *pool.candidates[1:]))])
+    assert [retriever.predictor()([task]) for _ in range(3)] == [[None]] * 3
     assert [record.message for record in caplog.records] == [
         "task 1 gets no prediction: expected a finite score, found nan"
     ]
 
 
 def test_a_context_scores_the_cards_by_those_that_answer(retriever: Retriever, task: dict[str, Any]) -> None:
-    plain, closer = retriever.predictor()(task), retriever.closer()
+    (plain,), closer = retriever.predictor()([task]), retriever.closer()
     assert closer(task, {}) == closer(task, {"result": []}) == plain
     liked = closer(task, {"result": [graded.answer(2, "3"), graded.answer(0, "0")]})
     assert liked is not None
@@ -301,7 +312,7 @@ def test_a_context_scores_the_cards_by_those_that_answer(retriever: Retriever, t
 def test_a_context_that_cannot_be_taken_up_gets_what_is_predicted_anyway(
     retriever: Retriever, task: dict[str, Any], context: dict[str, Any]
 ) -> None:
-    assert retriever.closer()(task, context) == retriever.predictor()(task)
+    assert [retriever.closer()(task, context)] == retriever.predictor()([task])
     assert retriever.closer()({"id": 1, "data": {}, "meta": {}}, context) is None
     assert retriever.closer()(changed(task, assisted=False), context) is None
 

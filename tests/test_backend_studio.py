@@ -266,8 +266,7 @@ def test_queries_that_come_as_a_csv_get_ranked_candidates_with_hard_negatives_in
     screens = {"pairwise": 8, "review": 8}.get(name, 2)  # a pool of eight is a ring of eight pairs, or eight cards
     assert len(tasks) == 6 * screens
     kept, rules = pools.load(setting.workspace.pools), setting.workspace.rules
-    predict = one.retriever.predictor()
-    for task in tasks:
+    for task, predicted in zip(tasks, one.retriever.predictor()(tasks), strict=True):
         shown = envelope.read(task, made)
         pool = kept[shown.pool_id]
         assert len(pool.candidates) == 8
@@ -275,7 +274,6 @@ def test_queries_that_come_as_a_csv_get_ranked_candidates_with_hard_negatives_in
         scores = [c.score for c in pool.candidates]
         helped = task["meta"]["ls_retrieval"].get("assisted", False)
         assert (scores == sorted(scores, reverse=True)) == helped or not helped
-        predicted = predict(task)
         assert (predicted is None) == (mode == "assist" and not helped)
         assert predicted is None or check.problems(task, predicted, rules) == []
         if mode == "blind":  # in a project that assists Label Studio asks when the task is opened

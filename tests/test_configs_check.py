@@ -18,8 +18,9 @@ def task(name: str) -> dict[str, Any]:
 
 
 def prediction(name: str, **more: Any) -> dict[str, Any]:
-    grades = [Suggested(grade, float(grade)) for grade in (3, 0, 2, 1)][: len(task(name)["data"]["candidates"])]
-    found = {"result": FORMS[name].suggestion(grades), "score": 0.5, "model_version": "v1", **more}
+    size = len(task(name)["data"]["candidates"])
+    suggested = Suggested((3, 0, 2, 1)[:size], [n for n in (0, 2, 3, 1) if n < size])
+    found = {"result": FORMS[name].suggestion(suggested), "score": 0.5, "model_version": "v1", **more}
     return dict(json.loads(json.dumps(found)))
 
 

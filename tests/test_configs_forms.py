@@ -101,9 +101,9 @@ def test_any_part_of_an_answer_reads_as_that_part(name: str, data: st.DataObject
 # what a model suggested
 
 
-def suggestions(data: st.DataObject, size: int) -> list[Suggested]:
-    one = st.builds(Suggested, st.sampled_from(RULES.values), st.floats(-9, 9))
-    return data.draw(st.lists(one, min_size=size, max_size=size))
+def suggestions(data: st.DataObject, size: int) -> Suggested:
+    grades = data.draw(st.lists(st.sampled_from(RULES.values), min_size=size, max_size=size))
+    return Suggested(grades, data.draw(st.permutations(range(size))))
 
 
 @every_form
@@ -112,7 +112,7 @@ def suggestions(data: st.DataObject, size: int) -> list[Suggested]:
 def test_a_suggestion_that_nobody_touched_is_flagged_in_every_judgment(name: str, data: st.DataObject) -> None:
     editor, size = data.draw(editors(name))
     shown = len(filled(name, size).docs)
-    suggested = form(name).suggestion(suggestions(data, size)[:shown])
+    suggested = form(name).suggestion(suggestions(data, shown))
     editor.prefill(json.loads(json.dumps(suggested)))
     said, problems = decoded(name, editor.result(), size=size)
     assert problems == []
@@ -127,7 +127,7 @@ def test_a_suggestion_that_nobody_touched_is_flagged_in_every_judgment(name: str
 def test_a_suggestion_that_somebody_changed_is_theirs(name: str, data: st.DataObject) -> None:
     editor, size = data.draw(editors(name))
     shown = len(filled(name, size).docs)
-    suggested = form(name).suggestion(suggestions(data, size)[:shown])
+    suggested = form(name).suggestion(suggestions(data, shown))
     editor.prefill(suggested)
     work(data, editor)
     values = {region["from_name"]: region["value"] for region in suggested}
@@ -140,7 +140,7 @@ def test_a_suggestion_that_somebody_changed_is_theirs(name: str, data: st.DataOb
 
 @every_form
 def test_a_screen_without_candidates_is_suggested_nothing_that_means_something(name: str) -> None:
-    suggested = form(name).suggestion([])
+    suggested = form(name).suggestion(Suggested([], []))
     assert decoded(name, suggested, size=4) == ([], [])
 
 

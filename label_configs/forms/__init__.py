@@ -1,6 +1,6 @@
 """The forms that annotators answer: one XML template and one module each, with the same few verbs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from label_configs.cards import Card
@@ -28,8 +28,8 @@ class Form(Protocol):
         shown: the query as Label Studio shows it, its text or final URI. cards: by doc_id.
         """
 
-    def suggestion(self, suggested: Sequence[Suggested]) -> list[dict[str, object]]:
-        """The regions of the answer that a model would give, by position; none where the form takes no suggestion."""
+    def suggestion(self, suggested: Suggested) -> list[dict[str, object]]:
+        """The regions of the answer that a model would give; none where the form takes no suggestion."""
 
     def judgments(self, task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:
         """What an annotation says. Total: every shape is read, or named among the problems."""

@@ -3,6 +3,7 @@
 Every tag in it is documented for the community edition. A card that was not placed is unjudged, which is not grade 0.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -34,16 +35,16 @@ def tasks(
     return envelope.tasks("buckets", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """Every card in the bucket of its grade, the best first; see Form.suggestion.
 
     Label Studio drops cards that a prediction leaves out, so all of them stand in it.
     """
-    order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
-    lists: dict[str, list[str]] = {ranked.UNPLACED: []}
-    for n in order:
-        lists.setdefault(str(suggested[n].grade), []).append(envelope.opaque(n))
-    return [ranked.suggestion("buckets", lists)]
+    placed: dict[int, list[str]] = defaultdict(list)
+    for n in suggested.order:
+        placed[suggested.grades[n]].append(envelope.opaque(n))
+    lists = {str(grade): ids for grade, ids in placed.items()}
+    return [ranked.suggestion("buckets", {ranked.UNPLACED: [], **lists})]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

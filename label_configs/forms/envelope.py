@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -83,6 +83,7 @@ class Filled:
         return where if control is None else f"{where}, control {quoted(control)}"
 
 
+@cache
 def opaque(position: int) -> str:
     """Candidate id inside a task. It starts with a letter: Label Studio re-sorts ids that look like numbers."""
     return f"c{position}"

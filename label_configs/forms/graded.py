@@ -5,7 +5,7 @@ order of `candidates` in the stored task decides, and the envelope maps it to do
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from label_configs.cards import Card
@@ -39,9 +39,9 @@ def tasks(
     return envelope.tasks("graded", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """A grade for every card; see Form.suggestion."""
-    return [answer(position, str(one.grade)) for position, one in enumerate(suggested)]
+    return [answer(position, str(grade)) for position, grade in enumerate(suggested.grades)]
 
 
 def answer(position: int, value: str) -> dict[str, object]:

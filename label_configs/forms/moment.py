@@ -4,7 +4,7 @@ A range on the waveform is given in seconds; one on the video's timeline in fram
 itself tells the player.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from label_configs.cards import Card
@@ -55,7 +55,7 @@ def tasks(
     return envelope.tasks("moment", pool, query, shown, rules, envelope.parts(pool, 1), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """Nothing: a score says that a candidate answers, not where; see Form.suggestion."""
     return []
 

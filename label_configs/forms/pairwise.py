@@ -41,12 +41,11 @@ def tasks(
     return envelope.tasks("pairwise", pool, query, shown, rules, _pairs(pool.candidates), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
-    """The candidate with the higher score, the left one of equals; see Form.suggestion."""
-    if len(suggested) != len(_SIDES):
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
+    """The better match; see Form.suggestion."""
+    if len(suggested.order) != len(_SIDES):
         return []
-    best = max(range(len(suggested)), key=lambda n: (suggested[n].score, -n))
-    return [answers.region("pick", "choices", [envelope.opaque(best)])]
+    return [answers.region("pick", "choices", [envelope.opaque(suggested.order[0])])]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

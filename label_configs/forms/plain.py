@@ -57,6 +57,7 @@ class Envelope(msgspec.Struct, gc=False):
     round: Small
     part: Small
     docs: dict[Card, Word]
+    assisted: Any = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -139,6 +140,14 @@ class Task(msgspec.Struct, gc=False):
     cancelled_annotations: Any = None
 
 
+class Asked(msgspec.Struct, gc=False):
+    """A task of ours that is to be predicted."""
+
+    id: Id
+    data: Data
+    meta: Ours
+
+
 class Coded(NamedTuple):
     """A column in which few words repeat: which of them stands in each place."""
 
@@ -174,11 +183,20 @@ class Said(NamedTuple):
 Read = Callable[[Answers], Said]
 
 
-def as_pushed(task: Task) -> bool:
+def as_pushed(task: Task | Asked) -> bool:
     """Whether the cards of a task stand under the usual ids in the usual order, in its data and in its envelope."""
     docs = task.meta.envelope.docs
     ids = _usual(len(docs))
     return ids == list(docs) and ids == [one.id for one in task.data.candidates]
+
+
+def asked(task: Asked | Mapping[str, Any] | None) -> Asked | None:
+    """A task that is to be predicted; None for one that is not ours, or is not as it was pushed."""
+    try:
+        found = task if isinstance(task, Asked) else msgspec.convert(task, Asked)
+    except msgspec.ValidationError:
+        return None
+    return found if as_pushed(found) else None
 
 
 def sources(regions: Iterable[Region]) -> list[Origin]:

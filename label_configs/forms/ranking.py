@@ -39,10 +39,9 @@ def tasks(
     return envelope.tasks("ranking", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """All cards, the best first; see Form.suggestion."""
-    order = sorted(range(len(suggested)), key=lambda n: (-suggested[n].score, n))
-    return [ranked.suggestion("ranking", {"ranking": [envelope.opaque(n) for n in order]})]
+    return [ranked.suggestion("ranking", {"ranking": list(map(envelope.opaque, suggested.order))})]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

@@ -5,7 +5,7 @@ review.xml.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from label_configs.cards import Card
@@ -43,9 +43,9 @@ def tasks(
     return envelope.tasks("review", pool, query, shown, rules, envelope.parts(pool, 1), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
     """The candidate's grade; see Form.suggestion."""
-    return [answers.region("rel", "choices", [str(one.grade)]) for one in suggested[:1]]
+    return [answers.region("rel", "choices", [str(grade)]) for grade in suggested.grades[:1]]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

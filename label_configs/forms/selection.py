@@ -1,6 +1,6 @@
 """The selection form: the best of N, several that are equally good, or none. Its template is selection.xml."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from label_configs.cards import Card
@@ -37,12 +37,9 @@ def tasks(
     return envelope.tasks("selection", pool, query, shown, rules, envelope.parts(pool, per_screen), show)
 
 
-def suggestion(suggested: Sequence[Suggested]) -> list[dict[str, object]]:
-    """The candidate with the highest score, the first of equals; see Form.suggestion."""
-    if not suggested:
-        return []
-    best = max(range(len(suggested)), key=lambda n: (suggested[n].score, -n))
-    return [answers.region("best", "choices", [envelope.opaque(best)])]
+def suggestion(suggested: Suggested) -> list[dict[str, object]]:
+    """The best match; see Form.suggestion."""
+    return [answers.region("best", "choices", [envelope.opaque(best)]) for best in suggested.order[:1]]
 
 
 def judgments(task: Filled, annotation: Annotation, rules: Rules, annotator: str) -> Decoded:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from label_configs.errors import Unreadable
-from label_configs.records import Modality, Mode, Shown
+from label_configs.words import Modality, Mode, Shown
 from ls_retrieval.commands.options import (
     HERE,
     AsJson,

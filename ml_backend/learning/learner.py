@@ -26,7 +26,6 @@ from ml_backend.learning.versions import About, Learned, Shelf, parameters
 from ml_backend.learning.views import Views, fingerprints, open_views
 from ml_backend.learning.votes import Lesson, lessons, votes
 from store import files, mappings, pools
-from store.judgments import Table
 from store.workspace import Workspace
 
 Floats = NDArray[np.float64]
@@ -191,6 +190,8 @@ def _read(workspace: Workspace, projects: Sequence[int], rules: Rules) -> list[J
     """The judgments of some projects under the present rules, and those that a mapping brings under them; without those
     of models.
     """
+    from store.judgments import Table  # who only predicts does not wait for it
+
     declared, models = workspace.settings.mappings, workspace.settings.consensus.models
     under = {rules.hash, *declared}
     current = (j for project in projects for j in Table(workspace.judgments / str(project)).current())

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from label_configs.errors import Mendable
 from sync import tokens
 
 if TYPE_CHECKING:
+    import ssl
+
     from label_studio_sdk import LabelStudio
 
 OLDEST = (1, 20)
@@ -24,11 +27,21 @@ def connected(url: str, api_key: str) -> Iterator["LabelStudio"]:
     from label_studio_sdk import LabelStudio
 
     tokens.check(api_key)
-    with httpx.Client(timeout=60, follow_redirects=True) as connections:
+    with httpx.Client(timeout=60, follow_redirects=True, verify=_trusted()) as connections:
         with explained(f"connecting to Label Studio at {url}"):
             client = LabelStudio(base_url=url, api_key=api_key, httpx_client=connections)
         _check(client, url)
         yield client
+
+
+@cache
+def _trusted() -> "ssl.SSLContext":
+    """The certificates that are trusted, read once: anew for each connection they would scatter the memory of a process
+    that connects every few seconds.
+    """
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def release(url: str) -> str:

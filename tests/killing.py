@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Work = Callable[..., None]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["test_kills", "label_studio_sdk", "httpx", "obstore", "ml_backend.learning.learner"])
@@ -40,11 +42,11 @@ class Killer:
         begun.join()
 
     def _start(self, given: tuple[Any, ...]) -> Any:
-        path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-        os.environ["PYTHONPATH"] = path  # for the one that is forked from, which is started once
         here, there = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(target=_run, args=(self._work, self._environment, there, given))
-        process.start()
+        with pytest.MonkeyPatch.context() as patch:  # for the one that is forked from, which is started once
+            patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+            process.start()
         there.close()
         with here:
             here.recv()

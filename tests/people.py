@@ -158,11 +158,16 @@ def unaccounted(expected: Mapping[int, Grades], found: Mapping[int, Grades]) -> 
 
 
 def filled_twice(tasks: Sequence[Row], workspace: Workspace) -> int:
-    """Screens that stand in several tasks, queries with several pools, and predictions of one version that a task has
-    more than once.
-    """
+    """Screens that stand in several tasks, and queries that have not one pool."""
     asked = Counter((task["data"]["query_id"], task["meta"]["ls_retrieval"]["part"]) for task in tasks)
     made = Counter(pool.query_id for pool in pools.load(workspace.pools).values())
+    return asked.total() - len(asked) + sum(made[query_id] != 1 for query_id in {query_id for query_id, _ in asked})
+
+
+def predicted_twice(tasks: Sequence[Row]) -> int:
+    """Predictions of one version that a task has more than once.
+
+    Where predictions are shown, Label Studio itself stores two when two people open a task at the same moment.
+    """
     stored = Counter((task["id"], one["model_version"]) for task in tasks for one in task["predictions"])
-    several = sum(made[query_id] != 1 for query_id in {query_id for query_id, _ in asked})
-    return sum(found.total() - len(found) for found in (asked, stored)) + several
+    return stored.total() - len(stored)

@@ -13,6 +13,7 @@ import pytest
 import requests
 import tiny
 from label_studio_sdk import LabelStudio
+from people import Person
 
 from label_configs.errors import Mendable
 from label_configs.forms import FORMS, check, envelope, graded
@@ -363,25 +364,24 @@ def test_filling_keeps_the_rules_and_waits_while_the_project_shows_earlier_ones(
 
 
 def test_busy_annotators_lose_nothing_while_their_tasks_are_filled_from_all_sides(
-    setting: Setting, studio: Studio, sdk: Callable[[Account], LabelStudio], monkeypatch: pytest.MonkeyPatch
+    setting: Setting, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Webhook, /predict and poll of a backend of two workers fill 40 tasks that three people are working through."""
     project = setting.project("busy").id
     seen: list[dict[str, Any]] = []
-    people = [_Person(studio, sdk, name, project) for name in ("ada", "bob", "cyd")]
+    people = [Person(studio.url, studio.annotator(name), project) for name in ("ada", "bob", "cyd")]
 
-    def work(person: _Person) -> None:
-        while person.answered < 6:
-            task = person.next()
-            if task is None:
+    def work(person: Person) -> None:
+        for number in range(6):
+            while (task := person.next()) is None:
                 time.sleep(0.2)
-                continue
             cards = len(task["data"].get("candidates") or [])
             result = tiny.graded_answer({n: (n + task["id"]) % 4 for n in range(cards)})
-            if person.answered % 3 == 0 and cards:
+            if number % 3 == 0 and cards:
                 person.draft(task["id"], result)
             made = person.answer(task["id"], result)
             seen.append({"id": made, "task": task["id"], "result": result, "docs": _docs(task)})
+        person.close()
 
     monkeypatch.setattr(filling, "POLL", 0.3)
     with running_backend(setting.workspace, host="127.0.0.1", port=0, workers=2, environment=served(studio)) as url:
@@ -423,36 +423,6 @@ def test_busy_annotators_lose_nothing_while_their_tasks_are_filled_from_all_side
 
 def _docs(task: dict[str, Any]) -> dict[str, str]:
     return dict(task["meta"]["ls_retrieval"]["docs"]) if envelope.is_filled(task) else {}
-
-
-class _Person:
-    """Somebody in the label stream, by the requests that the editor makes."""
-
-    def __init__(self, studio: Studio, sdk: Callable[[Account], LabelStudio], name: str, project: int) -> None:
-        account = studio.annotator(name)
-        self._me, self._url, self._project, self.answered = sdk(account), studio.url, project, 0
-        access = requests.post(f"{studio.url}/api/token/refresh/", json={"refresh": account.token}, timeout=60).json()
-        self._headers = {"Authorization": f"Bearer {access['access']}"}
-
-    def next(self) -> dict[str, Any] | None:
-        """The task that the label stream gives, as it then stands on the screen."""
-        place = f"{self._url}/api/projects/{self._project}/next"
-        given = requests.get(place, headers=self._headers, timeout=60)
-        if given.status_code == 404:
-            return None
-        place = f"{self._url}/api/tasks/{given.json()['id']}?project={self._project}"
-        return dict(requests.get(place, headers=self._headers, timeout=60).json())
-
-    def draft(self, task_id: int, result: list[dict[str, object]]) -> None:
-        """What the editor saves while somebody works."""
-        draft = {"result": result, "lead_time": 1, "draft_id": 0, "project": self._project}
-        place = f"{self._url}/api/tasks/{task_id}/drafts?project={self._project}"
-        requests.post(place, json=draft, headers=self._headers, timeout=60).raise_for_status()
-
-    def answer(self, task_id: int, result: list[dict[str, object]]) -> int:
-        """Submit; the annotation's id."""
-        self.answered += 1
-        return int(self._me.annotations.create(task_id, result=result, lead_time=1.5).id or 0)
 
 
 def test_a_look_is_at_what_is_new_and_a_thorough_one_at_everything(setting: Setting, studio: Studio) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from label_studio_sdk import LabelStudio
-from people import Row, Team, filled_twice
+from people import Row, Team, filled_twice, predicted_twice
 from test_sync_faults import Mortal, mortal
 
 from label_configs.forms import envelope
@@ -57,7 +57,7 @@ def whole(there: Team, workspace: Workspace) -> None:
     tasks = filled(there)
     assert all(map(envelope.is_filled, tasks))
     assert Counter(task["data"]["query"] for task in tasks) == Counter(there.brought * SCREENS)
-    assert filled_twice(tasks, workspace) == 0
+    assert filled_twice(tasks, workspace) == predicted_twice(tasks) == 0
 
 
 @pytest.mark.long

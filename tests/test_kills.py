@@ -30,6 +30,7 @@ from sync.bucket.check import verify
 from sync.pull import pull
 
 FEW = 3
+pytestmark = pytest.mark.timeout(3600)
 Said = tuple[int, str, str]
 """annotation, doc_id, grade"""
 
@@ -127,7 +128,7 @@ def test_a_pull_that_is_killed_is_completed_by_the_next(
     ("kind", "points"),
     [
         ("folder", FEW),
-        pytest.param("folder", 80, marks=pytest.mark.long),
+        pytest.param("folder", 60, marks=pytest.mark.long),
         pytest.param("swift", 30, marks=pytest.mark.long),
     ],
 )

@@ -158,7 +158,7 @@ def _whole(setting: Setting, tasks: list[Row], tally: Tally, kills: int) -> None
     """Every query that was brought has one task, which is filled once; every answer is in the table once."""
     found, again = held(setting.table)
     lost = len(setting.team.brought) - sum(map(envelope.is_filled, tasks))
-    lost += unaccounted(standing(tasks), found) if found else 0
+    lost += unaccounted(standing(tasks), found)
     doubled = again + filled_twice(tasks, setting.workspace)
     tally.add(kill_points=kills, lost=lost, doubled=doubled)
     assert (lost, doubled) == (0, 0)

@@ -94,7 +94,7 @@ def _compare(bucket: "ObjectStore", part: str, sha256: str) -> str:
     try:
         for chunk in bucket.get(part).stream():
             seen.update(chunk)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # or no name that an object could have
         return "is missing"
     except (BaseError, OSError) as error:
         raise unreachable(f"{part} cannot be read from the bucket", error) from error

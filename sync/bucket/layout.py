@@ -107,7 +107,7 @@ def read(bucket: "ObjectStore", place: str) -> bytes | None:
 
     try:
         return bytes(bucket.get(place).bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # or no name that an object could have
         return None
     except (BaseError, OSError) as error:
         raise unreachable(f"{place} cannot be read from the bucket", error) from error

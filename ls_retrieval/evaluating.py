@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table
 
 from label_configs.errors import Mendable
 from label_configs.records import Qrel
 from ls_retrieval import flow
-from ls_retrieval.progress import bar, say
+from ls_retrieval.progress import bar, say, terminal
 from ls_retrieval.tables import plain
 from store.workspace import Workspace
 from sync import evaluation
@@ -152,7 +151,7 @@ def show(found: Sequence[Evaluated]) -> None:
     """Print a row a measure and a column a run, and the differences below; direction by direction."""
     for done in found:
         for table in _tables(done):
-            Console(highlight=False).print(table)
+            terminal().print(table)
 
 
 def _tables(done: Evaluated) -> Iterator[Table]:

@@ -15,7 +15,13 @@ from rich.text import Text
 T = TypeVar("T")
 Advance = Callable[[int], None]
 
-err = Console(stderr=True, highlight=False)
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console that shows every text as it is: what others wrote between brackets or colons means nothing to it."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+err = terminal(stderr=True)
 _QUIET = 5.0
 """Seconds between two lines of progress in a log, and before the first."""
 
@@ -33,7 +39,13 @@ def bar(doing: str, total: int | None = None) -> Iterator[Advance]:
 
 @contextmanager
 def _live(doing: str, total: int | None) -> Iterator[Advance]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(doing, total=total)
         yield lambda done: progress.advance(task, done)

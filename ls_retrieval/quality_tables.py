@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from ls_retrieval.progress import terminal
 from ls_retrieval.quality import Measured
 from sync.qualification import Qualification
 
 
 def show_measured(found: Measured, *, dry_run: bool) -> None:
     """Print how much gold there is, then every annotator, domain by domain where there are several."""
-    console = Console(highlight=False)
+    console = terminal()
     origins = Counter(gold.origin for gold in found.gold)
     of_grades = Counter(gold.grade for gold in found.gold)
     console.print(
@@ -32,7 +32,7 @@ def show_measured(found: Measured, *, dry_run: bool) -> None:
 
 def show_qualification(found: Qualification, *, dry_run: bool) -> None:
     """Print who passed."""
-    console = Console(highlight=False)
+    console = terminal()
     verb = "would have" if dry_run else "has"
     console.print(f"{found['project']} {verb} {found['tasks']} tasks; {found['pass_mark']:.0%} have to be right")
     table = Table("annotator", "answers", "right", "accuracy", "95 %", "")

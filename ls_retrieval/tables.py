@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from ls_retrieval.progress import terminal
 from ls_retrieval.status import Status
 from store import places
 from sync import splits
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def show(figures: Summary) -> None:
     """Print a summary: the project, then who answers hidden controls how, and every source."""
-    console = Console(highlight=False)
+    console = terminal()
     console.print(overview(figures))
     if figures["gold"]:
         people = Table("annotator", "controls answered", "rightly", title="Who answers hidden controls how")
@@ -41,12 +41,12 @@ def show_makeup(makeup: Mapping[tuple[str, str], int]) -> None:
     table = Table("role", "from", "candidates", title="What the pools are made of")
     for (role, source), count in sorted(makeup.items()):
         table.add_row(role, source, str(count))
-    Console(highlight=False).print(table)
+    terminal().print(table)
 
 
 def show_status(found: Status) -> None:
     """Print where a project stands, who has worked on it, and what to do next."""
-    console, tasks = Console(highlight=False), found["tasks"]
+    console, tasks = terminal(), found["tasks"]
     table = Table(show_header=False, title="{project}: {form}, {query} to {candidates}, {mode}".format(**found))
     rows: dict[str, object] = {"project in Label Studio": found["id"]}
     rows |= {f"index of {name}": version for name, version in found["indexes"].items()} or {"index": "none"}
@@ -85,7 +85,7 @@ def simulated(found: Mapping[str, "Measured"]) -> None:
             first = (f"{name} {one['about']}", "yes" if one["met"] else "no") if n == 0 else ("", "")
             numbers = [f"{number:.4g}" for number in (value, min(of), max(of))]
             table.add_row(first[0], figure, *numbers, one["floor"].get(figure, ""), first[1])
-    Console(highlight=False).print(table)
+    terminal().print(table)
 
 
 def learned(found: "Learned | None") -> list[str]:
@@ -126,9 +126,7 @@ def overview(figures: Summary) -> Table:
     )
     rows["kept from training"] = splits.told(figures["leaks"])
     if figures["unsure"]:
-        rows["negatives left out"] = (
-            f"{figures['unsure']}, less sure than [export] confidence: more votes, or a lower one, let them in"
-        )
+        rows["negatives left out"] = f"{figures['unsure']} that the consensus is less sure of than [export] confidence"
     for part, of in figures["precision"].items():
         rows[f"exported {part}"] = _precise(of)
     for one in figures["mapped"]:

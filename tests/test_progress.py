@@ -4,6 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from ls_retrieval import progress
 
@@ -48,3 +49,13 @@ def test_a_log_hears_nothing_of_short_work(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_terminal_shows_a_bar_and_then_the_time_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written(monkeypatch, terminal=True).rstrip().endswith("Encoding: 0.0 s")
+
+
+def test_what_others_wrote_is_printed_as_they_wrote_it() -> None:
+    out, table = io.StringIO(), Table("[bold]who", title=":owl: [/x]")
+    table.add_row("[export] :bird:")
+    console = progress.terminal()
+    console.file = out
+    console.print(table)
+    for said in ("[bold]who", ":owl: [/x]", "[export] :bird:"):
+        assert said in out.getvalue()

@@ -4,11 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from ls_retrieval import flow, tables
 from ls_retrieval.demo.annotators import ANNOTATORS
-from ls_retrieval.progress import say
+from ls_retrieval.progress import say, terminal
 from ls_retrieval.studio import Studio
 from store import files
 from store.workspace import Workspace
@@ -32,7 +30,7 @@ def _shown_files(workspace: Workspace, formats: Sequence[str]) -> list[Path]:
 
 
 def _print(figures: Summary, workspace: Workspace, shown: Sequence[Path], broken: int) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     table = tables.overview(figures)
     table.title = "Demo: judgments by simulated annotators"
     told = [f"{one.name}: bias {one.bias:+}, noise {one.noise} grades" for one in ANNOTATORS]

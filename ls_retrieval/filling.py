@@ -115,6 +115,7 @@ class Filler:
 
     def poll(self, stop: threading.Event) -> None:
         """Fill all projects, now and again, until told to stop."""
+        self._teller.until(stop)
         looks = 0
         while not stop.wait(POLL):
             with self._teller.telling("no project was looked at"):

@@ -29,6 +29,7 @@ class Gatherer:
 
     def gather(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
+        self._teller.until(stop)
         listener = wake.Listener(self._workspace.root)
         while not stop.is_set():
             self.look(time.monotonic())

@@ -1,6 +1,7 @@
 """What goes on for days says what fails once, and goes on."""
 
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ class Teller:
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
         self._named: set[str] = set()
+        self._over = threading.Event()
+
+    def until(self, over: threading.Event) -> None:
+        """Say nothing of what fails once that is set: it fails because all is being stopped."""
+        self._over = over
 
     def name(self, problems: Iterable[str]) -> None:
         """Name answers that cannot be read, each once."""
@@ -39,7 +45,7 @@ class Teller:
         except Exception as error:
             told = mendable(error)
             why = f" {told}" if told else f"\n{traceback.format_exc()}"
-            if self._said.get(what) != why:
+            if self._said.get(what) != why and not self._over.is_set():
                 self._said[what] = why
                 print(f"{what}:{why}", file=sys.stderr, flush=True)
         else:

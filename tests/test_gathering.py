@@ -1,5 +1,6 @@
 """Pulling and learning while the backend serves: whoever pulled, it is learned from; what fails is told once."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,21 @@ def test_what_keeps_answers_from_being_pulled_is_told_once(
     told = capsys.readouterr().err
     assert told.count(f"the answers of project {PROJECT} were not pulled: ") == 1
     assert said in told
+
+
+def test_what_fails_because_all_is_being_stopped_is_not_told(
+    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop, gatherer = threading.Event(), Gatherer(small.workspace, NOWHERE)
+    look = gatherer.look
+
+    def stopped(now: float) -> None:
+        stop.set()
+        look(now)
+
+    monkeypatch.setattr(gatherer, "look", stopped)
+    gatherer.gather(stop)
+    assert capsys.readouterr().err == ""
 
 
 def test_answers_come_once_what_kept_them_is_mended(

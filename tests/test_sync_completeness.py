@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from label_configs.records import Candidate, Pool, Qrel, Role, ScoredDoc, named_by
-from sync.completeness import Why, circular, missed, proposers, why, yields
+from label_configs import rules as rules_file
+from label_configs.records import Candidate, Judgment, Pool, Qrel, Relevance, Role, ScoredDoc, named_by
+from sync.completeness import Why, ambiguity, circular, missed, proposers, why, yields
 from sync.completeness.audit import Draw, bound
 from sync.completeness.bounds import binomial_cdf, hypergeometric_cdf, interval, lower, most_marked, upper
 from sync.said import Said
@@ -272,3 +273,30 @@ def test_a_code_that_few_of_those_asked_named_is_not_the_pairs() -> None:
     candidate = {("q", "n"): shown("n", "dense 1", rank=3)}
     found = why({("q", "n"): reasons(count=3, style=1)}, {("q", "n"): 1}, candidate, POSITIVE)
     assert [one["code"] for one in found] == ["count"]
+
+
+# ambiguity
+
+RULES = rules_file.parse(rules_file.preset())
+
+
+def flag(query_id: str, annotator: str, value: str) -> Judgment:
+    return Judgment(
+        kind="flag" if value in RULES.flags else "grade", project=1, task_id=1, annotation_id=1, updated_at="",
+        query_id=query_id, doc_id="", value=value, annotator=annotator, rules_hash=RULES.hash,
+        pool_id="p", form="graded", round=1, position=-1,
+    )  # fmt: skip
+
+
+def test_of_nothing_no_query_is_ambiguous() -> None:
+    assert ambiguity([], [], RULES) == []
+
+
+def test_a_query_is_ambiguous_where_any_grade_is_as_likely_or_people_flag_it() -> None:
+    sure, torn = Relevance("plain", "a", 3, (0, 0, 0, 1), 1, 3), Relevance("torn", "a", 3, (0.25,) * 4, 0.25, 3)
+    half = Relevance("torn", "b", 0, (1, 0, 0, 0), 1, 3)
+    said = [flag("plain", "ada", "3"), flag("plain", "bob", "3"), flag("flagged", "ada", "vague")]
+    said += [flag("torn", "ada", "vague"), flag("torn", "bob", "3")]
+    found = ambiguity([sure, torn, half], said, RULES)
+    assert [(one["query_id"], one["score"]) for one in found] == [("flagged", 1.0), ("torn", 0.75), ("plain", 0.0)]
+    assert (found[1]["apart"], found[1]["flagged"], found[1]["relevant"]) == (0.5, 0.5, 1)

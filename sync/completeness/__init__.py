@@ -1,5 +1,6 @@
-"""What the judgments do not hold: how much was missed, what each proposer is worth, whose judge a run is."""
+"""What judgments say beyond their pairs: what was missed, which queries are ambiguous, what proposers are worth."""
 
+from sync.completeness.ambiguity import Ambiguity, ambiguity
 from sync.completeness.audit import Missed, missed
 from sync.completeness.circularity import Circular, circular
 from sync.completeness.proposers import Proposer, proposers
@@ -7,11 +8,13 @@ from sync.completeness.why import Why, why
 from sync.completeness.yields import Yield, yields
 
 __all__ = [
+    "Ambiguity",
     "Circular",
     "Missed",
     "Proposer",
     "Why",
     "Yield",
+    "ambiguity",
     "circular",
     "missed",
     "proposers",

@@ -61,6 +61,7 @@ class Report(Summary):
     progress: Progress
     coverage_of: dict[str, float]
     ranks: dict[int, int]
+    ambiguity: list[completeness.Ambiguity]
     missed: completeness.Missed
     hard_negatives: dict[str, completeness.Yield]
     proposers: dict[str, completeness.Proposer]
@@ -91,6 +92,7 @@ def report(data: Dataset) -> Report:
         progress=_progress(data, given),
         coverage_of=_coverage(data, graded.keys()),
         ranks=_ranks(data),
+        ambiguity=completeness.ambiguity(data.consensus.relevance, data.by_people, data.rules),
         missed=completeness.missed(data.pools, {pair: grade in good for pair, grade in graded.items()}),
         hard_negatives=completeness.yields(data.candidates, graded, good, data.rules.negative),
         proposers=completeness.proposers(data.candidates, data.qrels, data.run, good),

@@ -73,7 +73,9 @@ def _sections(claims: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _verdict(claim: Mapping[str, Any]) -> str:
     said = f"Aim: {claim['aim']}; measured {number(claim['ratio'])}: {'met' if claim['met'] else '**missed**'}."
     if claim.get("limit"):
-        near = claim["limit"] / claim["ours"] if claim["ours"] else 0
+        rate = "/s" in claim["unit"]
+        over, under = ("ours", "limit") if rate else ("limit", "ours")
+        near = claim[over] / claim[under] if claim[under] else 0
         said += f" The machine's limit is {number(claim['limit'])} {claim['unit']}; this is {near:.0%} of its speed."
     return f"{said} {claim.get('note') or ''}".rstrip()
 

@@ -52,19 +52,27 @@ def of_annotators(users: Mapping[str, int], tags: Mapping[str, Sequence[str]]) -
 
 
 def ensure(client: "LabelStudio", project: int, tabs: Sequence[Tab]) -> tuple[int, int]:
-    """Make the tabs that are not there, and rename those that are called otherwise; how many of each."""
+    """Make the tabs that are not there, and rename those whose tags have changed; how many of each.
+
+    A tab that somebody gave a name of their own keeps it.
+    """
     if not tabs:
         return 0, 0
     with explained(f"making tabs in project {project}"):
         there = {_known(view.data): view for view in client.views.list(project=project)}
         made = [tab for tab in tabs if _known(tab.data) not in there]
-        renamed = [tab for tab in tabs if tab not in made and _title(there[_known(tab.data)].data) != tab.title]
+        renamed = [tab for tab in tabs if tab not in made and _outdated(_title(there[_known(tab.data)].data), tab)]
         for tab in made:
             client.views.create(project=project, data=tab.data, request_options=ONCE)
         for tab in renamed:
             view = there[_known(tab.data)]
             client.views.update(str(view.id), project=project, data=tab.data)
     return len(made), len(renamed)
+
+
+def _outdated(title: str, tab: Tab) -> bool:
+    """Whether a title is one that was given here, with other tags: it begins with the same pseudonym."""
+    return tab.column == "annotators" and title != tab.title and title.split()[:1] == tab.title.split()[:1]
 
 
 def _known(data: Any) -> tuple[tuple[str, str], ...]:

@@ -63,6 +63,11 @@ def test_people_work_through_the_tasks_of_a_domains_tab_alone(workspace: Workspa
     there = {_title(view): view for view in client.views.list(project=project)}
     assert sorted(there) == ["colours", "seas"]
 
+    seas = there["seas"]
+    client.views.update(str(seas.id), project=project, data={**seas.data, "title": "Ada's seas"})
+    flow.push(workspace, "main")
+    assert sorted(_title(view) for view in client.views.list(project=project)) == ["Ada's seas", "colours"]
+
     ada = sdk(studio.annotator("ada"))
     served = [_next(ada, project, there[domain]) for domain in ("seas", "colours")]
     assert [task["data"]["query_id"] for task in served] == ["q2", "q1"]
